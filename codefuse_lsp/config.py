@@ -1,0 +1,242 @@
+"""Every setting, declared once: its default, its range, who may set it, and its help text.
+
+Sources, later wins: defaults, the user's file, the environment, the command line, the editor, `.codefuse.toml` in the
+workspace. A bad value never stops anything: it is left out with a sentence that names it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+APP = "codefuse-lsp"
+ENVIRONMENT_PREFIX = "CODEFUSE_LSP_"
+WORKSPACE_FILE = ".codefuse.toml"
+MAX_FILE_BYTES = 1 << 20  # a settings file larger than this is not one
+
+
+class Scope(Enum):
+    """Who may set a setting: only the person who owns the machine, or also a workspace."""
+
+    MACHINE = "machine"
+    WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a setting is, beside its default."""
+
+    help: str
+    scope: Scope
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+def _machine(default: Any, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"spec": Spec(help, Scope.MACHINE, **limits)})
+
+
+def _workspace(default: Any, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"spec": Spec(help, Scope.WORKSPACE, **limits)})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; each field's help text is in its metadata and in `codefuse-lsp doctor --settings`."""
+
+    model: str = _machine(
+        "smollm2",
+        "The model: 'smollm2' (the embedded default), or the folder of a checkpoint in the Hugging Face layout.",
+    )
+    endpoint: str = _machine(
+        "",
+        "Address of a completions API that runs already, such as http://gpu-box:8000/v1; empty starts a worker.",
+    )
+    api_key_file: str = _machine("", "File that holds the endpoint's API key on its first line.")
+    device: str = _machine("auto", "Where the model runs.", choices=("auto", "cuda", "mps", "cpu"))
+    dtype: str = _machine("auto", "Number format of the weights.", choices=("auto", "bfloat16", "float16", "float32"))
+    quantization: str = _machine(
+        "none",
+        "Shrink the weights while loading (CUDA, needs bitsandbytes).",
+        choices=("none", "int8", "int4"),
+    )
+    context_length: int = _machine(
+        0, "Tokens of prompt and answer together; 0 is what the model was trained for.", low=0, high=1_048_576
+    )
+    kv_slots: int = _machine(6, "Sequences whose keys and values are kept in memory for reuse.", low=1, high=256)
+    idle_minutes: float = _machine(
+        30.0, "A worker that nobody has asked anything for this long leaves; 0 keeps it.", low=0, high=10_080
+    )
+    trust_remote_code: bool = _machine(False, "Let a checkpoint run its own Python code while loading.")
+    prompt_format: str = _machine(
+        "", "How prompts are written: codefuse, mft, chat_template or plain; empty chooses by the model."
+    )
+    turn_separator: str = _machine(
+        "", "Text between the turns of the codefuse format; the model was trained with none."
+    )
+    system_prompt: str = _machine("", "System text sent with every chat turn and action.")
+    chat_temperature: float = _machine(0.1, "Sampling temperature of chat and actions; 0 is greedy.", low=0, high=2)
+    chat_top_p: float = _machine(0.95, "Nucleus sampling of chat and actions.", low=0.01, high=1)
+    chat_max_tokens: int = _machine(512, "Longest answer of chat and actions, in tokens.", low=16, high=32_768)
+    completion: bool = _workspace(True, "Offer ghost text.")
+    completion_context: int = _workspace(
+        1024, "Tokens of code around the cursor that ghost text is made from.", low=128, high=65_536
+    )
+    completion_max_tokens: int = _workspace(96, "Longest ghost text, in tokens.", low=8, high=1024)
+    completion_timeout: float = _workspace(
+        15.0, "Seconds after which ghost text that has not come is given up.", low=0.5, high=120
+    )
+    languages_off: tuple[str, ...] = _workspace((), "Language ids in which ghost text stays silent.")
+    ignore: tuple[str, ...] = _workspace((), "Patterns, in .gitignore's form, of files that never enter a prompt.")
+
+
+def names(scope: Scope | None = None) -> tuple[str, ...]:
+    """Return the names of all settings, or of those of one scope, in the order they are declared."""
+    return tuple(f.name for f in fields(Settings) if scope in (None, f.metadata["spec"].scope))
+
+
+def spec(name: str) -> Spec:
+    """Return the declaration of one setting."""
+    return _FIELDS[name].metadata["spec"]  # type: ignore[no-any-return]
+
+
+def apply(
+    settings: Settings, values: Mapping[str, Any], source: str, *, workspace: bool = False
+) -> tuple[Settings, list[str]]:
+    """Lay `values` over `settings`; return the result and a sentence for each value that was left out.
+
+    `source` names where the values come from, for the sentences. With `workspace`, machine-scoped settings are refused.
+    """
+    accepted: dict[str, Any] = {}
+    warnings: list[str] = []
+    for key, value in values.items():
+        name = snake_case(key)
+        if name not in _FIELDS:
+            warnings.append(f"{source}: there is no setting '{key}'.")
+        elif workspace and spec(name).scope is Scope.MACHINE:
+            warnings.append(f"{source}: '{name}' can only be set by the user, not by a workspace; it was left out.")
+        else:
+            try:
+                accepted[name] = _coerce(name, value)
+            except ValueError as error:
+                warnings.append(f"{source}: {name} = {value!r} {error}; keeping {getattr(settings, name)!r}.")
+    return replace(settings, **accepted), warnings
+
+
+def load(cli: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+    """Return the settings of this user and this command line, with a sentence for each value left out."""
+    environ = os.environ if environ is None else environ
+    table, warnings = read_toml(user_file(environ))
+    known = {f"{ENVIRONMENT_PREFIX}{name.upper()}": name for name in _FIELDS}
+    variables = {known[key]: value for key, value in environ.items() if key in known and value}
+    settings = Settings()
+    given = {name: value for name, value in (cli or {}).items() if value is not None}
+    for source, values in (
+        (str(user_file(environ)), table),
+        ("environment", variables),
+        ("command line", given),
+    ):
+        settings, more = apply(settings, values, source)
+        warnings += more
+    return settings, warnings
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Read a settings file; a missing one is empty, an unreadable one is empty with a sentence."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return {}, [f"{path} is larger than a settings file can be; it was left out."]
+        return tomllib.loads(path.read_text("utf-8")), []
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return {}, [f"{path} cannot be read ({error}); it was left out."]
+
+
+def user_file(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the path of the user's settings file."""
+    chosen = (os.environ if environ is None else environ).get("CODEFUSE_LSP_CONFIG")
+    return Path(chosen) if chosen else Path(platformdirs.user_config_dir(APP)) / "config.toml"
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made again: converted models, logs."""
+    return Path(platformdirs.user_cache_dir(APP))
+
+
+def data_dir() -> Path:
+    """Return the folder for what cannot be made again: conversations."""
+    return Path(platformdirs.user_data_dir(APP))
+
+
+def snake_case(name: str) -> str:
+    """Return `contextLength` as `context_length`; snake case comes back as it is."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _coerce(name: str, value: Any) -> Any:
+    """Return `value` in the type of the setting; raises ValueError whose text says what is allowed."""
+    default, limits = _FIELDS[name].default, spec(name)
+    if isinstance(default, bool):
+        return _bool(value)
+    if isinstance(default, tuple):
+        return _strings(value)
+    if isinstance(default, (int, float)):
+        return _number(value, type(default), limits)
+    if not isinstance(value, str):
+        raise ValueError("is not text")
+    if limits.choices and value not in limits.choices:
+        raise ValueError(f"is not one of {', '.join(limits.choices)}")
+    return value
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {
+        "1": True,
+        "true": True,
+        "on": True,
+        "yes": True,
+        "0": False,
+        "false": False,
+        "off": False,
+        "no": False,
+    }
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise ValueError("is neither true nor false")
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ValueError("is not a list of texts")
+
+
+def _number(value: Any, kind: type, limits: Spec) -> Any:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = kind(value)
+        whole = kind is float or number == float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("is not a number") from None
+    inside = whole and (limits.low is None or number >= limits.low) and (limits.high is None or number <= limits.high)
+    if not inside:
+        raise ValueError(f"is not {'a whole number' if kind is int else 'a number'} from {limits.low} to {limits.high}")
+    return number
+
+
+_FIELDS = {f.name: f for f in fields(Settings)}

@@ -1,0 +1,64 @@
+"""The exception tree. Each message says what happened and what to do about it.
+
+CodeFuseError
+├── ConfigError            a setting or argument that cannot be used
+├── ModelError             the model cannot be found, read or placed
+│   ├── ModelNotFound
+│   └── NotEnoughMemory
+├── DownloadError          the embedded model could not be fetched, checked or stored
+├── WorkerError            the far end of the generation wire
+│   ├── WorkerUnreachable  nothing answers, or it went away in mid-answer
+│   ├── WorkerFailed       the worker started and gave up, with its reason
+│   └── RequestRefused     the far end answered with an error
+└── DocumentChanged        the text moved on while an edit was being made
+"""
+
+from __future__ import annotations
+
+
+class CodeFuseError(Exception):
+    """Something that a user can be told in one sentence; `str(error)` is that sentence."""
+
+
+class ConfigError(CodeFuseError):
+    """A setting or an argument that cannot be used."""
+
+
+class ModelError(CodeFuseError):
+    """The model cannot be found, read or placed on a device."""
+
+
+class ModelNotFound(ModelError):
+    """There is no model where the setting points."""
+
+
+class NotEnoughMemory(ModelError):
+    """The model does not fit; the message holds the numbers and the setting that would make it fit."""
+
+
+class DownloadError(CodeFuseError):
+    """The embedded model could not be fetched, checked, converted or stored."""
+
+
+class WorkerError(CodeFuseError):
+    """The far end of the generation wire did not do what was asked."""
+
+
+class WorkerUnreachable(WorkerError):
+    """Nothing answers at the worker's address, or it went away in the middle of an answer."""
+
+
+class WorkerFailed(WorkerError):
+    """The worker started and gave up; the message is its reason."""
+
+
+class RequestRefused(WorkerError):
+    """The far end refused a request; `status` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class DocumentChanged(CodeFuseError):
+    """The document changed while the answer was being generated, so the edit no longer fits."""

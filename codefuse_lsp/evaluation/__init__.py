@@ -1,0 +1,1 @@
+"""Measures the product through its own doors: speed, exactness, silence."""

@@ -1,0 +1,1 @@
+"""The seam between those who want text and the process that makes it."""

@@ -1,0 +1,108 @@
+"""What is asked of a model and what comes back, on both sides of the wire.
+
+A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions
+API with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and one of our own, `heal`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+class Priority(IntEnum):
+    """Scheduling classes, lower first, as vLLM's `priority` field orders them."""
+
+    GHOST_TEXT = 0
+    ACTION = 1
+    CHAT = 2
+    SPECULATION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One prompt and how to continue it.
+
+    `heal` is text cut from the end of the prompt at the cursor (a half word, white space): the model is held to
+    begin its answer with it, so that it is tokenised as the model would have written it. It is part of the answer.
+    """
+
+    prompt: str
+    max_tokens: int = 16  # new tokens, the healed ones included
+    stop: tuple[str, ...] = ()  # looked for after `heal`; not part of the answer
+    temperature: float = 1.0  # 0 is greedy
+    top_p: float = 1.0
+    seed: int | None = None
+    logprobs: int | None = None  # alternatives told per token, 0..5
+    priority: Priority = Priority.CHAT
+    ignore_eos: bool = False
+    add_special_tokens: bool = False  # our prompts carry their own BOS where the format has one
+    heal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one request; `cached_tokens` of the prompt were not computed again."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token with its natural log-probability and the most probable alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of the answer, exact to the character; the last one has `finish_reason` and `usage`."""
+
+    text: str
+    finish_reason: FinishReason | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What `/v1/models` tells of a model; a far end that is not ours leaves all but `id` empty."""
+
+    id: str
+    max_model_len: int | None = None
+    prompt_format: str | None = None  # a name of the table in prompts/formats.py
+    chat_template: str | None = None
+    special_tokens: tuple[str, ...] = ()
+    bos_token: str = ""
+    eos_token: str = ""
+    device: str = ""
+
+
+def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any]:
+    """Return the JSON body of a streaming `/v1/completions` call; fields at their default are left out."""
+    body: dict[str, Any] = {
+        "model": model,
+        "prompt": request.prompt,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "priority": int(request.priority),
+        "add_special_tokens": request.add_special_tokens,
+    }
+    optional = {
+        "stop": list(request.stop),
+        "seed": request.seed,
+        "logprobs": request.logprobs,
+        "ignore_eos": request.ignore_eos,
+        "heal": request.heal,
+    }
+    return body | {name: value for name, value in optional.items() if value not in (None, [], "", False)}
