@@ -1,0 +1,110 @@
+"""The prompts of code actions: explain this code, write tests for it.
+
+Input: code and what is known of it, and a model's format. Output: a `Prompt`; for tests also the head of the file, with
+which the model's answer begins. Knows nothing of edits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from codefuse_lsp.context.test_files import TestFile
+from codefuse_lsp.prompts.fences import END_OF_FENCE, before_fence_end, fenced
+from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
+from codefuse_lsp.prompts.heads import Subject, head_of
+from codefuse_lsp.prompts.languages import display_name, fence_name, language_tag
+
+MAX_CODE_CHARS = 8_000  # about 3,400 tokens: what a context of 4,096 holds beside the answer
+MAX_BESIDE_CHARS = 2_000  # of the rest of the source file, and of the tests that are there
+
+
+@dataclass(frozen=True, slots=True)
+class TestsPrompt:
+    """A prompt for tests, and the head that the answer goes on from: `head + answer` is the file, or appended to it."""
+
+    __test__: ClassVar[bool] = False  # not a test case, in spite of its name
+
+    prompt: Prompt
+    head: str
+
+
+def explain_prompt(
+    code: str,
+    language: str,
+    path: str,
+    model: ModelFormat,
+    system: str = "",
+    max_chars: int = MAX_CODE_CHARS,
+) -> Prompt:
+    """Return the prompt for an explanation of `code` in Markdown."""
+    question = (
+        f"Explain the following {display_name(language)} code from `{path}`: "
+        "what it is for, how it works step by step, and what may surprise its reader.\n"
+    )
+    return render(model, _turns(system, question + fenced(_head_lines(code, max_chars), language)))
+
+
+def tests_prompt(
+    subject: Subject,
+    test_file: TestFile,
+    model: ModelFormat,
+    existing: str = "",
+    system: str = "",
+    max_chars: int = MAX_CODE_CHARS,
+) -> TestsPrompt:
+    """Return the prompt for tests of `subject`; `existing` is what stands in the file they go to."""
+    if test_file.in_source:  # it sees what it tests without an import
+        subject = replace(subject, module="")
+    head = head_of(subject, test_file.framework, test_file.path.stem, existing)
+    question = _tests_question(subject, test_file, existing, max_chars)
+    if not model.is_chat:
+        return TestsPrompt(render(model, _turns(system, question), head.lstrip("\n")), head)
+    opening = f"```{fence_name(subject.language)}\n"
+    prompt = render(model, _turns(system, question), opening + head.lstrip("\n"))
+    return TestsPrompt(replace(prompt, stop=(*prompt.stop, END_OF_FENCE)), head)
+
+
+def tests_text(prompt: TestsPrompt, answer: str, existing: str = "") -> str:
+    """Return the head and the code of the answer as the text of the file, or of what is appended to it.
+
+    Names that tests use and their head could not foresee are imported: for Python, pytest.
+    """
+    text = prompt.head + before_fence_end(answer).rstrip() + "\n"
+    is_pytest = re.search(r"\bpytest\.\w", text) and re.search(r"^\s*def test_", text, re.M)
+    if is_pytest and not re.search(r"^import pytest\b", f"{existing}\n{text}", re.M):
+        body = text.lstrip("\n")
+        gap = "\n" if body.startswith(("from ", "import ")) else "\n\n"
+        return text[: len(text) - len(body)] + f"import pytest\n{gap}{body}"
+    return text
+
+
+def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_chars: int) -> str:
+    language = subject.language
+    tag = language_tag(language)
+    framework = f" with {test_file.framework}" if test_file.framework else ""
+    of = f"`{subject.owner}.{subject.name}`" if subject.owner else f"`{subject.name}`" if subject.name else "this code"
+    parts = [
+        f"{tag}\n" if tag else "",
+        f"Write unit tests{framework} for {of} from `{subject.path}`. Test ordinary cases, then edge cases.\n",
+    ]
+    rest = subject.source_head.strip("\n")
+    if rest and rest not in subject.code:
+        parts.append(f"The file begins:\n{fenced(_head_lines(rest, MAX_BESIDE_CHARS), language)}")
+    parts.append(f"The code to test:\n{fenced(_head_lines(subject.code, max_chars), language)}")
+    if existing.strip() and not test_file.in_source:
+        parts.append(f"The tests so far end:\n{fenced(_tail_lines(existing, MAX_BESIDE_CHARS), language)}")
+    return "".join(parts)
+
+
+def _turns(system: str, question: str) -> list[Turn]:
+    return [*([Turn("system", system)] if system.strip() else []), Turn("human", question)]
+
+
+def _head_lines(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else text[: text.rfind("\n", 0, max_chars) + 1] or text[:max_chars]
+
+
+def _tail_lines(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else text[text.find("\n", len(text) - max_chars) + 1 :]

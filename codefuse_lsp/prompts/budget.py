@@ -1,0 +1,51 @@
+"""How many characters a number of tokens is, where nobody can be asked.
+
+Input: sizes of earlier prompts as their answers told them. Output: careful estimates. Knows nothing of tokenizers.
+"""
+
+from __future__ import annotations
+
+FIRST_CHARS_PER_TOKEN = 2.0  # below the 2.38 of HumanEval's prompts under Llama 2's tokenizer (73,898 / 31,102)
+STEP = 0.25  # the ratio in use moves in steps, so that windows cut by it stay where they are
+RISE = 0.1  # part of a rise that is believed at a time; a fall is believed at once
+LEAST_TOKENS = 64  # a shorter prompt is mostly scaffold and tells nothing
+FAR_END_RESERVE = 0.15  # part of the context kept free where the far end cannot count tokens
+
+
+class TokenEstimate:
+    """A careful ratio of characters to tokens, corrected by the `usage` of answers."""
+
+    def __init__(self, chars_per_token: float = FIRST_CHARS_PER_TOKEN) -> None:
+        self._measured = chars_per_token
+        self._in_use = _step_down(chars_per_token)
+
+    @property
+    def chars_per_token(self) -> float:
+        """The ratio in use: at or below what was measured."""
+        return self._in_use
+
+    def observe(self, chars: int, tokens: int) -> None:
+        """Take in that a prompt of `chars` characters had `tokens` tokens."""
+        if tokens < LEAST_TOKENS or chars <= 0:
+            return
+        ratio = chars / tokens
+        self._measured = min(ratio, self._measured + max(0.0, ratio - self._measured) * RISE)
+        if self._measured < self._in_use or self._measured >= self._in_use + 1.5 * STEP:
+            self._in_use = _step_down(self._measured)
+
+    def chars_for(self, tokens: int) -> int:
+        """Return how many characters surely fit in `tokens`."""
+        return max(0, int(tokens * self._in_use))
+
+    def tokens_in(self, chars: int) -> int:
+        """Return how many tokens `chars` characters take at most, by the ratio in use."""
+        return -int(-chars // self._in_use)
+
+
+def usable_tokens(limit_tokens: int, *, counted: bool) -> int:
+    """Return the tokens that may be planned with: all where the far end counts them, else 85 of 100."""
+    return limit_tokens if counted else int(limit_tokens * (1 - FAR_END_RESERVE))
+
+
+def _step_down(ratio: float) -> float:
+    return max(STEP, ratio // STEP * STEP)
