@@ -63,7 +63,7 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of the answer, exact to the character; the last one has `finish_reason` and `usage`."""
+    """A piece of the answer, exact to the character; the last one has `finish_reason`. `usage` counts up to here."""
 
     text: str
     finish_reason: FinishReason | None = None
@@ -94,15 +94,15 @@ def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": {"include_usage": True, "continuous_usage_stats": True},
         "priority": int(request.priority),
         "add_special_tokens": request.add_special_tokens,
     }
     optional = {
-        "stop": list(request.stop),
+        "stop": list(request.stop) or None,
         "seed": request.seed,
         "logprobs": request.logprobs,
-        "ignore_eos": request.ignore_eos,
-        "heal": request.heal,
+        "ignore_eos": request.ignore_eos or None,
+        "heal": request.heal or None,
     }
-    return body | {name: value for name, value in optional.items() if value not in (None, [], "", False)}
+    return body | {name: value for name, value in optional.items() if value is not None}

@@ -1,0 +1,154 @@
+"""A far end that may still be loading, may go away and come back.
+
+Settings in; text out, or an error that says why not. Reconnects by itself with back-off and tells its state to whoever
+watches. Knows nothing of editors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.errors import CodeFuseError, WorkerUnreachable
+from codefuse_lsp.generation import launcher
+from codefuse_lsp.generation.client import Client
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard
+
+BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 60.0)  # pause before the next try; the last one repeats
+
+State = Literal["stopped", "starting", "loading", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the far end is, in words."""
+
+    state: State = "stopped"
+    message: str = "The model has not been asked for yet."
+    progress: float | None = None  # 0..1 while loading
+    model: str = ""
+    device: str = ""
+    busy: int = 0  # requests under way from here
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A connected far end and what it told of its model."""
+
+    client: Client
+    card: ModelCard
+
+
+class Connection:
+    """The one door to the model for a whole process."""
+
+    def __init__(self, settings: Settings, watch: Callable[[Status], None] = lambda status: None) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._ready: Ready | None = None
+        self._connecting: asyncio.Task[Ready] | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self.status = Status()
+
+    @property
+    def ready(self) -> Ready | None:
+        """The connected far end, or None while there is none; never waits."""
+        return self._ready
+
+    def start(self) -> None:
+        """Begin to connect, unless that is under way, done, or pausing after a failure."""
+        if self._ready is None and self._connecting is None and time.monotonic() >= self._not_before:
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(_mark_retrieved)
+
+    async def wait(self) -> Ready:
+        """Return the far end once its model is ready; raises the CodeFuseError that prevents it."""
+        if self._ready is not None:
+            return self._ready
+        if self._connecting is None:
+            self._not_before = 0.0  # somebody waits for it, so the pause is over
+        self.start()
+        assert self._connecting is not None
+        return await asyncio.shield(self._connecting)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """Yield the answer; closing the stream cancels it at the far end. Raises CodeFuseError."""
+        ready = await self.wait()
+        self._tell(busy=self.status.busy + 1)
+        try:
+            async with aclosing(ready.client.generate(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except WorkerUnreachable as error:
+            self._lost(ready, error)
+            raise
+        finally:
+            self._tell(busy=self.status.busy - 1)
+
+    async def count_tokens(self, prompt: str) -> int | None:
+        """Return the number of tokens of a prompt, or None where the far end cannot count."""
+        ready = await self.wait()
+        try:
+            return await ready.client.count_tokens(prompt)
+        except WorkerUnreachable as error:
+            self._lost(ready, error)
+            raise
+
+    async def close(self) -> None:
+        """Let go of the far end; a shared worker lives on."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, CodeFuseError):
+                await self._connecting
+        if self._ready is not None:
+            await self._ready.client.close()
+            self._ready = None
+
+    async def _connect(self) -> Ready:
+        self._tell(state="starting", message="Starting the model's worker", progress=None)
+        client = None
+        try:
+            client = await launcher.connect(self._settings, self._loading)
+            card = await client.model_card()
+        except BaseException as error:
+            if client is not None:
+                await client.close()
+            if isinstance(error, CodeFuseError):
+                self._failed(error)
+            raise
+        finally:
+            self._connecting = None
+        self._ready, self._failures = Ready(client, card), 0
+        self._tell(state="ready", message="Ready", progress=None, model=card.id, device=card.device)
+        return self._ready
+
+    def _loading(self, message: str, fraction: float | None) -> None:
+        self._tell(state="loading", message=message, progress=fraction)
+
+    def _lost(self, ready: Ready, error: CodeFuseError) -> None:
+        if self._ready is ready:
+            self._ready = None
+            self._failed(error)
+
+    def _failed(self, error: CodeFuseError) -> None:
+        self._not_before = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+        self._tell(state="failed", message=str(error), progress=None)
+
+    def _tell(self, **changes: object) -> None:
+        before, self.status = self.status, replace(self.status, **changes)  # type: ignore[arg-type]
+        if self.status != before:
+            self._watch(self.status)
+
+
+def _mark_retrieved(task: asyncio.Task[Ready]) -> None:
+    """Take note of the outcome, which `status` tells already; nobody may be waiting for it."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,84 @@
+"""Why there was a suggestion, or none: the last requests, in memory and in a small file of the user's.
+
+Reasons, sizes and times only; never a character of code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE_NAME = "why.jsonl"
+KEPT = 100  # records
+LARGEST_FILE_BYTES = 128 << 10  # about 600 records; then only the kept ones stay
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of one request for ghost text."""
+
+    id: str
+    time: float  # seconds since 1970
+    file: str  # name without its folder
+    line: int  # 1-based
+    outcome: str  # "shown", or the name of the gate or filter that ended it
+    detail: str = ""  # a sentence for the user
+    total_ms: float = 0.0
+    first_token_ms: float | None = None
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+
+
+class Trace:
+    """The last records; `path` is where they are kept for `codefuse-lsp why`, None keeps them in memory only."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self.records: deque[Record] = deque(maxlen=KEPT)
+        self.accepted = 0
+
+    def add(self, record: Record) -> None:
+        """Remember a record."""
+        self.records.append(record)
+
+    def accept(self, suggestion_id: str) -> None:
+        """Count a suggestion that the user took."""
+        self.accepted += any(record.id == suggestion_id for record in self.records)
+
+    def save(self, record: Record) -> None:
+        """Append a record to the file, which only its owner can read; a disk that refuses is no reason to fail."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
+            if self._path.stat().st_size > LARGEST_FILE_BYTES:
+                self._path.write_text(_lines(self.records), "utf-8")
+            else:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(_lines([record]))
+        except OSError:
+            self._path = None
+
+
+def read(path: Path, count: int) -> list[Record]:
+    """Return the last `count` records of a file; lines that cannot be read are passed over."""
+    records = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    for line in lines[-count:]:
+        try:
+            records.append(Record(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return records
+
+
+def _lines(records: Iterable[Record]) -> str:
+    return "".join(json.dumps(asdict(record)) + "\n" for record in records)

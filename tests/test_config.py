@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codefuse_lsp import config
+from codefuse_lsp.config import Scope, Settings
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('device = "cpu"\ncontext_length = 2048\nchat_temperature = 0.5\n')
+    environ = {
+        "CODEFUSE_LSP_CONFIG": str(file),
+        "CODEFUSE_LSP_CONTEXT_LENGTH": "4096",
+        "CODEFUSE_LSP_CHAT_TEMPERATURE": "0.7",
+    }
+    settings, warnings = config.load({"chat_temperature": "0.9"}, environ)
+    assert (settings.device, settings.context_length, settings.chat_temperature) == ("cpu", 4096, 0.9)
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("device", "tpu"),
+        ("context_length", -1),
+        ("context_length", "many"),
+        ("context_length", 2.5),
+        ("context_length", True),
+        ("chat_top_p", 1.5),
+        ("completion", "perhaps"),
+        ("languages_off", 5),
+        ("model", 7),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_kept(name: str, value: object) -> None:
+    settings, warnings = config.apply(Settings(), {name: value}, "somewhere")
+    assert settings == Settings()
+    assert len(warnings) == 1
+    assert warnings[0].startswith("somewhere: ")
+    assert name in warnings[0] and repr(value) in warnings[0]
+
+
+def test_a_workspace_cannot_set_what_is_the_users() -> None:
+    values = {name: "http://evil.example" for name in config.names(Scope.MACHINE)}
+    settings, warnings = config.apply(Settings(), values, ".codefuse.toml", workspace=True)
+    assert settings == Settings()
+    assert len(warnings) == len(values)
+    assert config.apply(Settings(), {"completion": False}, ".codefuse.toml", workspace=True)[0].completion is False
+
+
+def test_names_may_come_as_editors_write_them() -> None:
+    settings, _ = config.apply(Settings(), {"contextLength": 512, "languagesOff": ["markdown"]}, "editor")
+    assert settings.context_length == 512
+    assert settings.languages_off == ("markdown",)
+
+
+def test_an_unknown_name_is_told() -> None:
+    _, warnings = config.apply(Settings(), {"modle": "x"}, "editor")
+    assert warnings == ["editor: there is no setting 'modle'."]
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe", b"x" * (config.MAX_FILE_BYTES + 1)])
+def test_a_broken_file_is_told_and_left_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.toml").write_bytes(content)
+    values, warnings = config.read_toml(tmp_path / "config.toml")
+    assert values == {}
+    assert len(warnings) == 1
+
+
+def test_a_missing_file_is_no_problem(tmp_path: Path) -> None:
+    assert config.read_toml(tmp_path / "none.toml") == ({}, [])
+
+
+def test_every_setting_is_explained_and_its_default_is_allowed() -> None:
+    for name in config.names():
+        assert config.spec(name).help.endswith(".")
+        _, warnings = config.apply(Settings(), {name: getattr(Settings(), name)}, "defaults")
+        assert warnings == []
+
+
+@given(st.dictionaries(st.sampled_from(config.names()), st.none() | st.booleans() | st.integers() | st.text()))
+def test_no_value_stops_anything(values: dict[str, object]) -> None:
+    settings, warnings = config.apply(Settings(), values, "editor")
+    assert isinstance(settings, Settings)
+    assert len(warnings) <= len(values)
