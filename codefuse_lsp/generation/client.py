@@ -110,7 +110,7 @@ class Client:
         except httpx2.HTTPError as error:
             detail = str(error) or type(error).__name__
             raise WorkerUnreachable(f"The connection to {self.address} broke ({detail}).") from None
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise WorkerUnreachable(f"{self.address} does not answer like a completions API.") from None
 
 

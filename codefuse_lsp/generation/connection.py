@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.errors import CodeFuseError, WorkerUnreachable
+from codefuse_lsp.errors import CodeFuseError, WorkerError, WorkerUnreachable
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.client import Client
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard
@@ -122,6 +122,8 @@ class Connection:
                 await client.close()
             if isinstance(error, CodeFuseError):
                 self._failed(error)
+            elif isinstance(error, Exception):  # ours to mend, and no reason to leave everybody waiting
+                self._failed(WorkerError(f"The model's worker could not be reached ({type(error).__name__})."))
             raise
         finally:
             self._connecting = None

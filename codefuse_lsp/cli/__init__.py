@@ -1,0 +1,1 @@
+"""The commands a person types. One file a command, each with `run(options, settings) -> exit code`."""

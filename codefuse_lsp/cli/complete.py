@@ -1,0 +1,93 @@
+"""`codefuse-lsp complete PATH:LINE:COLUMN`: the ghost text that an editor would show there."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from codefuse_lsp import config
+from codefuse_lsp.cli import screen
+from codefuse_lsp.config import Settings
+from codefuse_lsp.context.cursor import CursorContext, cursor_context
+from codefuse_lsp.context.languages import language_of
+from codefuse_lsp.errors import ConfigError
+from codefuse_lsp.generation.connection import Connection, Status
+from codefuse_lsp.suggestions.pipeline import Silence, Suggester, Suggestion
+from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
+
+SHOWN_LINES = 4  # of the file, above the suggestion
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Print the suggestion on stdout; exit code 0 with text, 1 in silence."""
+    path, line, column = options.place
+    lines = _read(path)
+    if line > len(lines):
+        raise ConfigError(f"{path} has {len(lines)} lines; there is no line {line}.")
+    with screen.progress("Asking the model") as report:
+        outcome, context = asyncio.run(_ask(settings, path, lines, line - 1, column - 1, report))
+    if options.json:
+        screen.out.print_json(json.dumps(_as_json(outcome)))
+    elif isinstance(outcome, Suggestion):
+        _show(context, outcome)
+    else:
+        screen.err.print(f"No suggestion: {outcome.reason}. {outcome.detail}")
+    return 0 if isinstance(outcome, Suggestion) else 1
+
+
+async def _ask(
+    settings: Settings, path: Path, lines: list[str], line: int, column: int, report: screen.Report
+) -> tuple[Suggestion | Silence, CursorContext]:
+    def watch(status: Status) -> None:
+        if status.state in ("starting", "loading"):
+            report(status.message, status.progress)
+
+    connection = Connection(settings, watch)
+    try:
+        await connection.wait()
+        report("Asking the model", None)
+        suggester = Suggester(connection, settings, Trace(config.data_dir() / FILE_NAME))
+        context = cursor_context(
+            lines,
+            line,
+            column,
+            uri=path.absolute().as_uri(),
+            path=str(path),
+            language=language_of(str(path)),
+            version=0,
+            budget_chars=suggester.budget_chars,
+        )
+        return await suggester.suggest(context, line, invoked=True), context
+    finally:
+        await connection.close()
+
+
+def _read(path: Path) -> list[str]:
+    """Return the lines of a file with their ends, the last one without (LSP 3.17, section Text Documents)."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            lines = list(file)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from None
+    return lines if lines and not lines[-1].endswith(("\n", "\r")) else [*lines, ""]
+
+
+def _as_json(outcome: Suggestion | Silence) -> dict[str, Any]:
+    if isinstance(outcome, Suggestion):
+        return {"id": outcome.id, "text": outcome.text, "replaces": outcome.replaces}
+    return {"text": None, "reason": outcome.reason, "detail": outcome.detail}
+
+
+def _show(context: CursorContext, suggestion: Suggestion) -> None:
+    """Print the suggestion where it stands; only its own text where the output is not a terminal."""
+    if not screen.out.is_terminal:
+        screen.out.print(suggestion.text, markup=False)
+        return
+    above = "".join(context.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
+    rest = context.line_suffix[suggestion.replaces :]
+    screen.out.print(Text.assemble(above, (suggestion.text, "bold cyan"), rest))

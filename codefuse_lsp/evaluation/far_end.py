@@ -1,0 +1,53 @@
+"""A completions API that answers at once with a fixed text: what is left to measure is our own time.
+
+Speaks just enough HTTP/1.1 on loopback for our client, on kept-alive connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from types import TracebackType
+
+
+class ScriptedFarEnd:
+    """An asynchronous context manager whose `endpoint` answers every completion with `text`."""
+
+    def __init__(self, text: str) -> None:
+        self.endpoint = ""
+        self._text = text
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> ScriptedFarEnd:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                path = head.split(" ", 2)[1]
+                lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+                if lengths:
+                    await reader.readexactly(int(lengths[0].partition(":")[2]))
+                kind, body = self._answer(path)
+                reply = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(reply.encode() + body)
+        writer.close()
+
+    def _answer(self, path: str) -> tuple[str, bytes]:
+        if path.endswith("/completions"):
+            usage = {"prompt_tokens": 1, "completion_tokens": 1}
+            choice = {"index": 0, "text": self._text, "finish_reason": "stop"}
+            event = json.dumps({"choices": [choice], "usage": usage})
+            return "text/event-stream", f"data: {event}\n\ndata: [DONE]\n\n".encode()
+        card = {"id": "scripted", "max_model_len": 4096, "prompt_format": "plain"}
+        return "application/json", json.dumps({"data": [card]}).encode()

@@ -1,0 +1,113 @@
+"""Chat: `codefuse/chat` answers a question in a conversation, streaming by `$/progress` as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
+from codefuse_lsp.context.ignore import may_read
+from codefuse_lsp.conversations import StoredTurn
+from codefuse_lsp.generation.request import Chunk, Priority, Usage
+from codefuse_lsp.lsp import protocol
+from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
+from codefuse_lsp.prompts.chat import Reference
+from codefuse_lsp.prompts.formats import Turn, restorer
+from codefuse_lsp.suggestions.pipeline import model_format
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+SHORTEST_PAUSE_S = 1 / 30  # between two updates
+
+
+def register(server: CodeFuseServer) -> None:
+    """Offer chat."""
+
+    @server.feature(CHAT)
+    async def chat(ls: CodeFuseServer, params: ChatParams) -> ChatResult:
+        return await answer(ls, params)
+
+
+async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
+    """Return the answer to a question; a cancel ends it and keeps what was said. Raises CodeFuseError."""
+    conversation = params.conversation_id or uuid.uuid4().hex
+    stored = await asyncio.to_thread(server.conversations.turns, conversation)
+    history = [*map(_turn, stored), Turn("human", params.message)]
+    references = [found for given in params.references or () if (found := _reference(server, given))]
+    ready = await server.connection.wait()
+    model = model_format(ready.card, server.settings)
+    fitting = await fitting_chat(server.connection, server.settings, history, references, model)
+    stream = DeltaStream(server, params.partial_result_token)
+    request = request_for(fitting.prompt, server.settings, Priority.CHAT)
+    reason, usage = "cancelled", Usage(0, 0)
+    try:
+        async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+            async for chunk in chunks:
+                reason, usage = _take(chunk, stream, usage)
+    except asyncio.CancelledError:
+        reason = "cancelled"  # an ordinary end: the client gets what was said so far
+    stream.flush()
+    turn_id = await asyncio.to_thread(server.conversations.add_round, conversation, params.message, stream.text)
+    counts = ChatUsage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+    left_out = [fitting.left_out] if fitting.left_out else []
+    return ChatResult(conversation, turn_id, stream.text, reason, counts, left_out)
+
+
+class DeltaStream:
+    """Sends what is said as `$/progress` {kind: "delta", seq, text}, at most 30 times a second and without a lag."""
+
+    def __init__(self, server: CodeFuseServer, token: int | str | None) -> None:
+        self.text = ""
+        self._server = server
+        self._token = token
+        self._sent = 0  # characters
+        self._seq = 0
+        self._last = -SHORTEST_PAUSE_S
+        self._timer: asyncio.TimerHandle | None = None
+
+    def push(self, text: str) -> None:
+        """Take more of the answer."""
+        self.text += text
+        if text and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(loop.time(), self._last + SHORTEST_PAUSE_S), self.flush)
+
+    def flush(self) -> None:
+        """Send what has not been sent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        delta = self.text[self._sent :]
+        if not delta or self._token is None:
+            return
+        self._last, self._sent = asyncio.get_running_loop().time(), len(self.text)
+        value = {"kind": "delta", "seq": self._seq, "text": delta}
+        self._seq += 1
+        self._server.progress(types.ProgressParams(self._token, value))
+
+
+def _take(chunk: Chunk, stream: DeltaStream, usage: Usage) -> tuple[str, Usage]:
+    stream.push(chunk.text)
+    return chunk.finish_reason or "cancelled", chunk.usage or usage
+
+
+def _turn(stored: StoredTurn) -> Turn:
+    return Turn("bot" if stored.role == "bot" else "human", stored.text)
+
+
+def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference | None:
+    """Return what a reference points at, as the editor has it; None for a file that must not be read."""
+    document = server.document(given.uri)
+    path = document.path or given.uri
+    if not may_read(path):
+        return None
+    lines, label = document.lines, ""
+    if given.range is not None:
+        first, last = document.point(given.range.start)[0], document.point(given.range.end)[0]
+        lines, label = lines[first : last + 1], f"lines {first + 1}-{last + 1}"
+    return Reference(path, document.language_id or "", "".join(lines), label)

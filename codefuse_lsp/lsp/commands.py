@@ -1,0 +1,44 @@
+"""What a client can have done: `workspace/executeCommand`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from codefuse_lsp.lsp.code_actions import EXPLAIN, WRITE_TESTS
+from codefuse_lsp.lsp.explain import explain
+from codefuse_lsp.lsp.inline_completion import ACCEPTED
+from codefuse_lsp.lsp.protocol import WHY_NO_SUGGESTION, Target, WhyParams, WhyRecord
+from codefuse_lsp.lsp.write_tests import tests_edit
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+
+def register(server: CodeFuseServer) -> None:
+    """Offer the commands behind the code actions, the report of acceptance, and the reasons for silence."""
+
+    @server.command(EXPLAIN)
+    async def explain_command(ls: CodeFuseServer, target: Target) -> None:
+        await explain(ls, target)
+
+    @server.command(WRITE_TESTS)
+    async def write_tests_command(ls: CodeFuseServer, target: Target) -> bool:
+        edit = await tests_edit(ls, target)
+        if edit is None:
+            return False
+        params = types.ApplyWorkspaceEditParams(edit, label="CodeFuse: Write tests")
+        return await ls.agrees(ls.workspace_apply_edit_async(params))
+
+    @server.command(ACCEPTED)
+    async def accepted(ls: CodeFuseServer, suggestion_id: str) -> None:
+        ls.suggester.trace.accept(suggestion_id)
+
+    @server.feature(WHY_NO_SUGGESTION)
+    async def why(ls: CodeFuseServer, params: WhyParams | None) -> list[WhyRecord]:
+        records = list(ls.suggester.trace.records)[-max(0, (params or WhyParams()).count) :]
+        return [WhyRecord(**{name: getattr(record, name) for name in _WHY_FIELDS}) for record in records]
+
+
+_WHY_FIELDS = [attribute.name for attribute in WhyRecord.__attrs_attrs__]

@@ -1,0 +1,52 @@
+"""The same text as ghost text, in the popup: `textDocument/completion`, for clients that have no inline completion."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from codefuse_lsp.lsp.inline_completion import ACCEPTED, Placed, suggestion_at
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+LONGEST_LABEL = 60  # characters
+
+
+def register(server: CodeFuseServer) -> None:
+    """Offer the suggestion as the one item of an incomplete list."""
+
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " ", ":"]))
+    async def completion(ls: CodeFuseServer, params: types.CompletionParams) -> types.CompletionList:
+        context = params.context
+        invoked = context is None or context.trigger_kind is types.CompletionTriggerKind.Invoked
+        found = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked)
+        if found is None:
+            return types.CompletionList(is_incomplete=True, items=[])
+        line, column = (document := ls.document(params.text_document.uri)).point(params.position)
+        word = _word_before(document.lines[line][:column])
+        start = document.position(line, column - len(word))
+        return types.CompletionList(is_incomplete=True, items=[_item(found, word, start, document.language_id or "")])
+
+
+def _item(found: Placed, word: str, start: types.Position, language: str) -> types.CompletionItem:
+    """Return an item that replaces the word begun too: clients match items against it."""
+    text = word + found.text
+    shown = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return types.CompletionItem(
+        label=shown if len(shown) <= LONGEST_LABEL else shown[: LONGEST_LABEL - 1] + "…",
+        kind=types.CompletionItemKind.Text,
+        detail="codefuse",
+        documentation=types.MarkupContent(types.MarkupKind.Markdown, f"```{language}\n{text}\n```"),
+        filter_text=text,
+        sort_text="\uffff",  # behind what the language's own server knows for certain
+        text_edit=types.TextEdit(types.Range(start, found.range.end), text),
+        command=types.Command("Accepted", ACCEPTED, arguments=[found.suggestion.id]),
+    )
+
+
+def _word_before(text: str) -> str:
+    found = re.search(r"\w+$", text)
+    return found.group() if found else ""

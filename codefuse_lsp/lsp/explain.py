@@ -1,0 +1,54 @@
+"""Explain: the model's account of some code, in a view that fills as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from codefuse_lsp.answers import request_for, stream_answer
+from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.selection import Selection, selection_of
+from codefuse_lsp.prompts.actions import explain_prompt
+from codefuse_lsp.prompts.fences import fenced
+from codefuse_lsp.prompts.formats import restorer
+from codefuse_lsp.suggestions.pipeline import model_format
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+QUOTED_LINES = 30  # of the explained code, above the explanation
+
+
+async def explain(server: CodeFuseServer, target: Target) -> None:
+    """Show an explanation of the target's code; a cancel keeps what was written. Raises CodeFuseError."""
+    selection = await asyncio.to_thread(selection_of, server, target)
+    path = PurePath(selection.document.path or selection.document.uri).name
+    ready = await server.connection.wait()
+    model = model_format(ready.card, server.settings)
+    prompt = explain_prompt(selection.code, selection.language, path, model, server.settings.system_prompt)
+    request = request_for(prompt, server.settings, Priority.ACTION)
+    view = server.views.open(f"explain-{_name(selection, path)}")
+    text = _heading(selection, path)
+    async with server.work_done.shown(f"Explaining {_name(selection, path)}") as report:
+        try:
+            async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+                async for chunk in chunks:
+                    text += chunk.text
+                    await view.update(text)
+                    report(f"{len(text.split())} words", None)
+        finally:
+            await asyncio.shield(view.finish(text))
+
+
+def _heading(selection: Selection, path: str) -> str:
+    lines = selection.code.splitlines()
+    shown = "\n".join(lines[:QUOTED_LINES]) + ("\n…" if len(lines) > QUOTED_LINES else "")
+    where = f"`{path}`, lines {selection.span.start + 1}–{selection.span.stop}"
+    return f"# {_name(selection, path)}\n\n{where}\n\n{fenced(shown, selection.language)}\n"
+
+
+def _name(selection: Selection, path: str) -> str:
+    return selection.found.name if selection.found and selection.found.name else PurePath(path).stem

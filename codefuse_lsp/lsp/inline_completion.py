@@ -1,0 +1,99 @@
+"""Ghost text: `textDocument/inlineCompletion` (LSP 3.18). Never an error: null when there is nothing to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from codefuse_lsp.context.cursor import CursorContext, cursor_context
+from codefuse_lsp.suggestions.pipeline import Suggestion
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.document import Document
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+ACCEPTED = "codefuse.accepted"  # command that a client runs when a suggestion was taken
+
+
+def is_supported(capabilities: types.ClientCapabilities) -> bool:
+    """Whether the client can show ghost text."""
+    return bool(capabilities.text_document and capabilities.text_document.inline_completion)
+
+
+def register(server: CodeFuseServer) -> None:
+    """Offer ghost text."""
+
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+    async def inline_completion(
+        ls: CodeFuseServer, params: types.InlineCompletionParams
+    ) -> types.InlineCompletionList | None:
+        chosen = params.context.selected_completion_info
+        invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+        found = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked, chosen=chosen)
+        return None if found is None else types.InlineCompletionList([_item(found)])
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A suggestion and the range of the document that it replaces."""
+
+    suggestion: Suggestion
+    text: str
+    range: types.Range
+
+
+async def suggestion_at(
+    server: CodeFuseServer,
+    uri: str,
+    position: types.Position,
+    *,
+    invoked: bool,
+    chosen: types.SelectedCompletionInfo | None = None,
+) -> Placed | None:
+    """Return the suggestion for a position of the document as it is now; None when silent, superseded or outdated.
+
+    With `chosen`, the popup's item counts as typed and the suggestion goes on from there.
+    """
+    document = server.document(uri)
+    version = document.version
+    context = context_at(server, document, position, chosen)
+    found = await server.latest.run(uri, server.suggester.suggest(context, position.line, invoked=invoked))
+    if not isinstance(found, Suggestion) or server.document(uri).version != version:
+        return None  # a suggestion for yesterday's text is worse than none
+    line, column = document.point(position)
+    end = document.position(line, column + found.replaces)
+    if chosen is not None:
+        return Placed(found, chosen.text + found.text, types.Range(chosen.range.start, end))
+    return Placed(found, found.text, types.Range(position, end))
+
+
+def context_at(
+    server: CodeFuseServer,
+    document: Document,
+    position: types.Position,
+    chosen: types.SelectedCompletionInfo | None = None,
+) -> CursorContext:
+    """Return what stands round a position, in the window that the settings allow."""
+    lines, (line, column) = document.lines, document.point(position)
+    if chosen is not None:
+        (_, start), (_, stop) = document.point(chosen.range.start), document.point(chosen.range.end)
+        text = lines[line]
+        lines = [*lines[:line], text[:start] + chosen.text + text[stop:], *lines[line + 1 :]]
+        column = start + len(chosen.text)
+    return cursor_context(
+        lines,
+        line,
+        column,
+        uri=document.uri,
+        path=document.path or document.uri,
+        language=document.language_id or "",
+        version=document.version or 0,
+        budget_chars=server.suggester.budget_chars,
+    )
+
+
+def _item(found: Placed) -> types.InlineCompletionItem:
+    accepted = types.Command("Accepted", ACCEPTED, arguments=[found.suggestion.id])
+    return types.InlineCompletionItem(insert_text=found.text, range=found.range, command=accepted)

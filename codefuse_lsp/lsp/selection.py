@@ -1,0 +1,57 @@
+"""The code that an action is about: what is selected, or the definition round the cursor. Knows no models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
+from codefuse_lsp.errors import DocumentChanged
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.document import Document
+    from codefuse_lsp.lsp.protocol import Target
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+SOURCE_HEAD_LINES = 40  # of the file, for package clause and imports
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whole lines of a document; `found` is the definition that they are, or hold first."""
+
+    document: Document
+    span: LineSpan
+    code: str
+    language: str
+    found: Definition | None
+
+    @property
+    def source_head(self) -> str:
+        """The beginning of the file, as far as the definition."""
+        return "".join(self.document.lines[: min(SOURCE_HEAD_LINES, self.span.start)])
+
+
+def selection_of(server: CodeFuseServer, target: Target) -> Selection:
+    """Return the code that is meant: the selected lines, else the definition at the cursor, else the whole file.
+
+    Raises DocumentChanged when the document is not the one any more in which the place was chosen.
+    """
+    document = unchanged(server, target)
+    text, language, lines = document.source, document.language_id or "", document.lines
+    start, stop = document.point(target.range.start), document.point(target.range.end)
+    if start == stop:
+        span = enclosing_definition(text, language, start[0]) or LineSpan(0, len(lines))
+    else:
+        last = stop[0] + (1 if stop[1] > 0 or stop[0] == start[0] else 0)
+        span = LineSpan(start[0], min(last, len(lines)))
+    code = "".join(lines[span.start : span.stop])
+    return Selection(document, span, code, language, definition(text, language, span))
+
+
+def unchanged(server: CodeFuseServer, target: Target) -> Document:
+    """Return the target's document; raises DocumentChanged when it has another version by now."""
+    document = server.document(target.uri)
+    if target.version is not None and document.version != target.version:
+        raise DocumentChanged("The document was changed meanwhile; please ask again.")
+    return document

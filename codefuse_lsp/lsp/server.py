@@ -1,0 +1,235 @@
+"""The language server: its life, its settings, and what it offers to which client.
+
+Knows how to shake hands; what is offered lives in one file a capability.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Mapping
+from pathlib import Path, PurePath
+from typing import Any, NoReturn
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from codefuse_lsp import __version__, config
+from codefuse_lsp.config import Scope, Settings
+from codefuse_lsp.conversations import Conversations
+from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.lsp import chat, code_actions, commands, completion, inline_completion, transport
+from codefuse_lsp.lsp.content import SCHEME, Views
+from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.lsp.latest import Latest
+from codefuse_lsp.lsp.progress import Progress
+from codefuse_lsp.lsp.protocol import CUSTOM
+from codefuse_lsp.lsp.status import StatusReporter
+from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
+
+SECTION = "codefuse"  # of workspace/configuration
+CLIENT_TIMEOUT_S = 5.0  # for answers of the client that the server can do without
+MOST_WARNINGS = 5  # shown at once; a broken settings file is no reason for a storm
+
+log = logging.getLogger(__name__)
+
+
+class ClientSilent(CodeFuseError):
+    """The client did not answer a question in time."""
+
+
+class Protocol(transport.Protocol):
+    """The wire with our methods and our views."""
+
+    custom = CUSTOM
+    content_schemes = (SCHEME,)
+
+    def tell(self, method: str, params: object) -> None:
+        """Send a notification under a name that is a request's too, which pygls would write as one."""
+        self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
+
+
+class CodeFuseServer(LanguageServer):
+    """One editor window's server and all that its capabilities share."""
+
+    protocol: Protocol
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            "codefuse-lsp",
+            __version__,
+            protocol_cls=Protocol,
+            converter_factory=transport.converter,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+        )
+        self.settings = settings
+        self.trusted = False
+        self.latest = Latest()
+        self.views = Views(self)
+        self.status = StatusReporter(self)
+        self.work_done = Progress(self)
+        self.connection: Connection
+        self.suggester: Suggester
+        self.conversations: Conversations
+        self._warnings: list[str] = []
+
+    def configure(self, params: types.InitializeParams) -> None:
+        """Take the editor's settings and build what depends on them; nothing is started yet."""
+        options = params.initialization_options
+        given = dict(options) if isinstance(options, Mapping) else {}
+        self.trusted = given.pop("trusted", False) is True
+        nested = given.pop("settings", None)
+        given |= nested if isinstance(nested, Mapping) else {}
+        self.settings, self._warnings = config.apply(self.settings, given, "the editor's settings")
+        self.connection = Connection(self.settings, self.status.changed)
+        self.suggester = Suggester(self.connection, self.settings, Trace(config.data_dir() / FILE_NAME))
+
+    async def begin(self) -> None:
+        """Start the model, then read what only the workspace and the client can tell."""
+        self.connection.start()
+        self.conversations = await asyncio.to_thread(Conversations, config.data_dir() / "conversations.sqlite3")
+        await self._read_workspace_file()
+        await self.read_client_settings()
+        for warning in [*self._warnings, self.conversations.problem][:MOST_WARNINGS]:
+            if warning:
+                self.tell(warning, types.MessageType.Warning)
+        self._warnings = []
+        if _supports_dynamic_configuration(self.client_capabilities):
+            await self._register_for_configuration()
+
+    async def end(self) -> None:
+        """Let go of the model and close the history."""
+        if hasattr(self, "connection"):
+            await self.connection.close()
+        if hasattr(self, "conversations"):
+            await asyncio.to_thread(self.conversations.close)
+
+    async def read_client_settings(self) -> None:
+        """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        item = types.ConfigurationItem(section=SECTION)
+        asked = self.workspace_configuration_async(types.ConfigurationParams(items=[item]))
+        try:
+            answer = await self.within_reason(asked)
+        except (ClientSilent, JsonRpcException):
+            return
+        if answer and isinstance(answer[0], Mapping):
+            self.apply_workspace_settings(answer[0], "the workspace's settings")
+
+    def apply_workspace_settings(self, values: Mapping[str, Any], source: str) -> None:
+        """Lay settings that a workspace may make over the present ones."""
+        names = config.names(Scope.WORKSPACE)
+        mine = {key: value for key, value in values.items() if config.snake_case(key) in names}
+        self.settings, warnings = config.apply(self.settings, mine, source, workspace=True)
+        self.suggester.settings = self.settings
+        self._warnings += warnings
+
+    async def within_reason(self, asked: Awaitable[Any]) -> Any:
+        """Return the client's answer; raises ClientSilent when it takes too long, JsonRpcException when it refuses.
+
+        The question is never cancelled: pygls cannot bear an answer to a question it has forgotten.
+        """
+        question = asyncio.ensure_future(asked)
+        await asyncio.wait({question}, timeout=CLIENT_TIMEOUT_S)
+        if not question.done():
+            question.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise ClientSilent
+        return question.result()
+
+    async def agrees(self, asked: Awaitable[Any]) -> bool:
+        """Return whether the client answered without an error."""
+        try:
+            await self.within_reason(asked)
+        except (ClientSilent, JsonRpcException):
+            return False
+        return True
+
+    def document(self, uri: str) -> Document:
+        """Return a document of the editor's, or the file behind the uri."""
+        document = self.workspace.get_text_document(uri)
+        assert isinstance(document, Document)
+        return document
+
+    def workspace_root(self, uri: str) -> Path | None:
+        """Return the innermost workspace folder that holds `uri`."""
+        path = to_fs_path(uri)
+        folders = [to_fs_path(folder) for folder in self.workspace.folders]
+        roots = [Path(folder) for folder in (*folders, self.workspace.root_path) if folder]
+        holding = [root for root in roots if path and PurePath(path).is_relative_to(root)]
+        return max(holding, key=lambda root: len(root.parts), default=None)
+
+    def tell(self, sentence: str, kind: types.MessageType = types.MessageType.Info) -> None:
+        """Show a sentence to the user."""
+        self.window_show_message(types.ShowMessageParams(kind, sentence))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what went wrong inside; the user is not to be bothered with it, nor the log with the user's code."""
+        log.error("%s: %s", getattr(source, "__name__", "error"), type(error).__name__)
+
+    async def _read_workspace_file(self) -> None:
+        if self.workspace.root_path is None:
+            return
+        path = Path(self.workspace.root_path) / config.WORKSPACE_FILE
+        values, warnings = await asyncio.to_thread(config.read_toml, path)
+        self.settings, more = config.apply(self.settings, values, path.name, workspace=True)
+        self.suggester.settings = self.settings
+        self._warnings += warnings + more
+
+    async def _register_for_configuration(self) -> None:
+        registration = types.Registration(
+            "codefuse-configuration",
+            types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            types.DidChangeConfigurationRegistrationOptions(section=SECTION),
+        )
+        asked = self.client_register_capability_async(types.RegistrationParams([registration]))
+        await self.agrees(asked)
+
+
+def build(settings: Settings) -> CodeFuseServer:
+    """Return a server with all its capabilities registered."""
+    server = CodeFuseServer(settings)
+
+    @server.feature(types.INITIALIZE)
+    def initialize(ls: CodeFuseServer, params: types.InitializeParams) -> None:
+        ls.configure(params)
+        if not inline_completion.is_supported(params.capabilities):
+            completion.register(ls)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(ls: CodeFuseServer, params: types.InitializedParams) -> None:
+        await ls.begin()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def configuration_changed(ls: CodeFuseServer, params: types.DidChangeConfigurationParams) -> None:
+        settings = params.settings
+        if isinstance(settings, Mapping) and isinstance(section := settings.get(SECTION), Mapping):
+            ls.apply_workspace_settings(section, "the workspace's settings")
+        else:
+            await ls.read_client_settings()
+
+    for capability in (inline_completion, code_actions, commands, chat):
+        capability.register(server)
+    for shared in (server.status, server.views, server.work_done):
+        shared.register()
+    return server
+
+
+def run(settings: Settings) -> NoReturn:
+    """Serve on stdin and stdout until the editor leaves, and end the process."""
+    stdio = transport.claim_stdio()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    server = build(settings)
+    transport.leave(transport.run_stdio(server, server.end, stdio))
+
+
+def _supports_dynamic_configuration(capabilities: types.ClientCapabilities) -> bool:
+    workspace = capabilities.workspace
+    configuration = workspace.did_change_configuration if workspace else None
+    return bool(configuration and configuration.dynamic_registration)

@@ -1,0 +1,152 @@
+"""Write tests: a file of tests where the project keeps them, as an edit that the user sees before it is saved.
+
+What the model writes is cut back to what parses; when nothing does, after one more try, the user is shown the text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from codefuse_lsp.answers import request_for, stream_answer
+from codefuse_lsp.context.ignore import may_read
+from codefuse_lsp.context.statements import closed_statements
+from codefuse_lsp.context.test_files import TestFile, module_of, test_file_for
+from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.generation.request import GenerationRequest, Priority
+from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
+from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
+from codefuse_lsp.prompts.fences import fenced
+from codefuse_lsp.prompts.formats import ModelFormat, restorer
+from codefuse_lsp.prompts.heads import Subject
+from codefuse_lsp.suggestions.pipeline import model_format
+
+if TYPE_CHECKING:
+    from codefuse_lsp.lsp.document import Document
+    from codefuse_lsp.lsp.server import CodeFuseServer
+
+RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
+LARGEST_READ_BYTES = 1 << 20  # of project files that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is tested, where the tests go, and the document that is there already."""
+
+    subject: Subject
+    test_file: TestFile
+    uri: str
+    there: Document | None
+
+    @property
+    def existing(self) -> str:
+        """The text that the tests are appended to."""
+        return self.there.source if self.there is not None else ""
+
+
+async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceEdit | None:
+    """Return the edit that adds tests for the target's code; None when the user was shown the text instead.
+
+    Raises CodeFuseError, DocumentChanged when the code was edited meanwhile.
+    """
+    plan = await asyncio.to_thread(_plan, server, target)
+    version = plan.there.version if plan.there is not None else None
+    async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
+        ready = await server.connection.wait()
+        model = model_format(ready.card, server.settings)
+        prompt = tests_prompt(plan.subject, plan.test_file, model, plan.existing, server.settings.system_prompt)
+        request = request_for(prompt.prompt, server.settings, Priority.ACTION)
+        text = ""
+        for attempt in (request, replace(request, temperature=RETRY_TEMPERATURE)):
+            answer = await _write(server, attempt, model, report)
+            if text := whole_tests(prompt, answer, plan):
+                break
+    unchanged(server, target)
+    if not text:
+        await _show_instead(server, plan, tests_text(prompt, answer, plan.existing))
+        return None
+    return _edit(plan, text, version)
+
+
+def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
+    """Return what parses of the head and the answer, '' when that holds no test."""
+    text = closed_statements(tests_text(prompt, answer, plan.existing).lstrip("\n"), plan.subject.language)
+    opening = prompt.head.rstrip().rpartition("\n")[2].strip()
+    if opening not in text:
+        return ""
+    gap = prompt.head[: len(prompt.head) - len(prompt.head.lstrip("\n"))]
+    return gap + text
+
+
+async def _write(server: CodeFuseServer, request: GenerationRequest, model: ModelFormat, report: object) -> str:
+    answer = ""
+    async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+        async for chunk in chunks:
+            answer += chunk.text
+            if callable(report):
+                report(f"{answer.count(chr(10)) + 1} lines", None)
+    return answer
+
+
+def _plan(server: CodeFuseServer, target: Target) -> Plan:
+    """Find out what to test and where the tests go; looks at the disk, so it runs in a thread."""
+    selection = selection_of(server, target)
+    path = selection.document.path
+    if not path:
+        raise CodeFuseError("Save the file first, so that there is a place for its tests.")
+    source, root = PurePath(path), server.workspace_root(target.uri)
+    test_file = test_file_for(source, root, selection.language, _exists, _read)
+    uri = target.uri if test_file.in_source else Path(test_file.path).as_uri()
+    there = server.document(uri) if test_file.exists or uri in server.workspace.text_documents else None
+    return Plan(_subject(selection, source, root, test_file), test_file, uri, there)
+
+
+def _subject(selection: Selection, source: PurePath, root: Path | None, test_file: TestFile) -> Subject:
+    found = selection.found
+    return Subject(
+        code=selection.code,
+        language=selection.language,
+        path=source.relative_to(root).as_posix() if root else source.name,
+        name=found.name if found else "",
+        owner=found.owner if found else "",
+        module=module_of(source, test_file.path, root, selection.language, _exists),
+        source_head=selection.source_head,
+    )
+
+
+def _edit(plan: Plan, text: str, version: int | None) -> types.WorkspaceEdit:
+    """Return the versioned edit: a new file, or text at the end of the one that is there."""
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=plan.uri, version=version)
+    if plan.there is None:
+        start = types.Position(0, 0)
+        create = types.CreateFile(uri=plan.uri, options=types.CreateFileOptions(overwrite=False, ignore_if_exists=True))
+        insert = types.TextEdit(types.Range(start, start), text)
+        return types.WorkspaceEdit(document_changes=[create, types.TextDocumentEdit(identifier, [insert])])
+    end = plan.there.end()
+    insert = types.TextEdit(types.Range(end, end), text)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [insert])])
+
+
+async def _show_instead(server: CodeFuseServer, plan: Plan, text: str) -> None:
+    server.tell("The model's tests do not parse; they are shown instead of written.", types.MessageType.Warning)
+    view = server.views.open(f"tests-{plan.subject.name or 'file'}")
+    await view.finish(f"# Tests that do not parse\n\n{fenced(text, plan.subject.language)}")
+
+
+def _exists(path: PurePath) -> bool:
+    return Path(path).exists()
+
+
+def _read(path: PurePath) -> str | None:
+    try:
+        if not may_read(str(path)) or Path(path).stat().st_size > LARGEST_READ_BYTES:
+            return None
+        return Path(path).read_text("utf-8", errors="replace")
+    except OSError:
+        return None
