@@ -62,7 +62,9 @@ async def _ask(
             version=0,
             budget_chars=suggester.budget_chars,
         )
-        return await suggester.suggest(context, line, invoked=True), context
+        outcome = await suggester.suggest(context, line, invoked=True)
+        await suggester.close()
+        return outcome, context
     finally:
         await connection.close()
 

@@ -24,7 +24,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from filelock import FileLock, Timeout
 
 import codefuse_lsp
@@ -97,8 +96,9 @@ def stop(announced: dict[str, Any], timeout_s: float = 10.0) -> None:
 def runtime_dir() -> Path:
     """Return the folder of sockets and locks, which only its owner can enter; raises ConfigError if there is none."""
     problems = []
-    fallback = Path(tempfile.gettempdir()) / f"{config.APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    for folder in (Path(platformdirs.user_runtime_dir(config.APP)), fallback):
+    temporary = Path(tempfile.gettempdir()) / f"{config.APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    for folder in [Path(session) / config.APP, temporary] if session else [temporary]:
         if len(os.fsencode(folder)) + 40 > LONGEST_SOCKET_PATH:
             problems.append(f"{folder} is too long for a socket's path")
             continue

@@ -105,6 +105,7 @@ class CodeFuseServer(LanguageServer):
     async def end(self) -> None:
         """Let go of the model and close the history."""
         if hasattr(self, "connection"):
+            await self.suggester.close()
             await self.connection.close()
         if hasattr(self, "conversations"):
             await asyncio.to_thread(self.conversations.close)

@@ -79,6 +79,10 @@ class Suggester:
         self._record(context, line, outcome, answer)
         return outcome
 
+    async def close(self) -> None:
+        """Wait until the last records are in their file."""
+        await asyncio.gather(*self._saving)
+
     async def _ask(self, context: CursorContext, answer: Answer, invoked: bool) -> Suggestion | Silence:
         if self._connection.ready is None and not invoked:
             self._connection.start()

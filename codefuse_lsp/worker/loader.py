@@ -1,0 +1,222 @@
+"""From the settings to a model in memory, ready to run.
+
+Input: settings. Output: a LoadedModel, or a ModelError whose sentence says what is wrong and what to do. Never uses the
+network, and runs code of a checkpoint only when `trust_remote_code` says so. Knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.errors import ModelError, NotEnoughMemory
+from codefuse_lsp.worker.checkpoint import find, model_name, read_config
+from codefuse_lsp.worker.preflight import RESERVE, Placement, preflight
+from codefuse_lsp.worker.tokenizer import Tokenizer, load_tokenizer
+
+__all__ = ["LoadedModel", "find", "load", "preflight"]
+
+# What transformers needs beside itself for checkpoints that are quantised already.
+PACKAGES = {
+    "gptq": "optimum gptqmodel",
+    "awq": "gptqmodel",
+    "bitsandbytes": "bitsandbytes",
+    "compressed-tensors": "compressed-tensors",
+}
+LOADING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError, EOFError),
+    pickle.UnpicklingError,
+)
+
+Report = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in eval mode on its device, with its tokenizer."""
+
+    model: Any
+    tokenizer: Tokenizer
+    name: str
+    folder: Path
+    device: str  # cuda, mps or cpu
+    dtype: str
+    max_model_len: int  # tokens of prompt and answer together
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """The ids of the tokens that end an answer."""
+        return self.tokenizer.eos_ids
+
+    @property
+    def chat_template(self) -> str | None:
+        """The checkpoint's own chat template."""
+        return self.tokenizer.chat_template
+
+
+def load(settings: Settings, report: Report) -> LoadedModel:
+    """Return the model that the settings name, in memory; raises ModelError."""
+    folder = find(settings)
+    name = model_name(folder)
+    report(f"Loading {name}", None)
+    _keep_quiet()
+    placement = preflight(folder, settings)
+    tokenizer = load_tokenizer(folder, settings.trust_remote_code)
+    with _told_in_words(folder, placement), _progress(placement, lambda part: report(f"Loading {name}", part)):
+        model = _read(folder, placement, settings)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if tokenizer.vocab_size > rows:
+        raise ModelError(
+            f"{name}: its tokenizer has {tokenizer.vocab_size} tokens, the model knows {rows}; "
+            f"the tokenizer files in {folder} belong to another model."
+        )
+    report(f"Loading {name}", 1.0)
+    return LoadedModel(model, tokenizer, name, folder, placement.device, placement.dtype, placement.max_model_len)
+
+
+def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options: dict[str, Any] = {"dtype": getattr(torch, placement.dtype)}
+    if placement.device == "cuda":
+        options |= {"device_map": "auto", "max_memory": _max_memory(placement)}
+    if settings.quantization != "none":
+        options["quantization_config"] = _quantization(settings.quantization, placement)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        trust_remote_code=settings.trust_remote_code,
+        weights_only=True,  # a .bin file is a pickle: it may hold tensors, never code to run
+        attn_implementation="sdpa",
+        output_loading_info=True,
+        **options,
+    )
+    model, found = loaded
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"The weights in {folder} lack {len(missing)} of the model's tensors, such as {missing[0]}; "
+            "config.json and the weights belong to different models, or a file was not copied."
+        )
+    elsewhere = {str(place) for place in getattr(model, "hf_device_map", {}).values()} & {"cpu", "disk"}
+    if elsewhere and placement.device == "cuda":
+        raise NotEnoughMemory(
+            f"{model_name(folder)} does not fit on the GPU as it is split there; "
+            "set quantization = int4, or a smaller kv_slots or context_length."
+        )
+    if placement.device != "cuda":
+        model = model.to(placement.device)
+    return model.eval().requires_grad_(False)
+
+
+def _max_memory(placement: Placement) -> dict[int, int]:
+    """Return the bytes of weights that each GPU may take, so that each keeps room for its layers' keys and values."""
+    import torch
+
+    count = torch.cuda.device_count()
+    kept = placement.kv_bytes // count + RESERVE["cuda"] // count
+    return {i: max(0, torch.cuda.mem_get_info(i)[0] - kept) for i in range(count)}
+
+
+def _quantization(kind: str, placement: Placement) -> Any:
+    """Return bitsandbytes' options; int4 is NF4, better than plain int4 (QLoRA, Dettmers et al., 2023)."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"quantization = {kind} needs bitsandbytes; run `{sys.executable} -m pip install bitsandbytes`."
+        )
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    dtype = getattr(torch, placement.dtype)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+
+
+def _keep_quiet() -> None:
+    """Keep transformers off the network and off the terminal."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+@contextlib.contextmanager
+def _progress(placement: Placement, report: Callable[[float], None]) -> Iterator[None]:
+    """Report how much of the weights has come, by the memory they take: transformers does not tell."""
+    done, before = threading.Event(), _used_bytes(placement.device)
+
+    def watch() -> None:
+        while not done.wait(0.25):
+            part = (_used_bytes(placement.device) - before) / max(1, placement.weight_bytes)
+            report(min(0.99, max(0.0, part)))
+
+    watcher = threading.Thread(target=watch, name="loading", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _used_bytes(device: str) -> int:
+    import psutil
+    import torch
+
+    if device == "cuda":
+        return sum(torch.cuda.memory_allocated(i) for i in range(torch.cuda.device_count()))
+    return int(psutil.Process().memory_info().rss)
+
+
+@contextlib.contextmanager
+def _told_in_words(folder: Path, placement: Placement) -> Iterator[None]:
+    """Turn what loading raises into one sentence."""
+    try:
+        yield
+    except ImportError as error:
+        raise ModelError(_package_missing(folder, error)) from None
+    except MemoryError:
+        raise NotEnoughMemory(_out_of_memory(folder, placement)) from None
+    except LOADING_ERRORS as error:
+        text = " ".join(str(error).split())
+        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+            raise NotEnoughMemory(_out_of_memory(folder, placement)) from None
+        if "trust_remote_code" in text:
+            raise ModelError(
+                f"{model_name(folder)} loads only with its own Python code; read it in {folder}, "
+                "and if you trust it set trust_remote_code = true."
+            ) from None
+        raise ModelError(
+            f"The model in {folder} cannot be loaded: {_shortened(text) or type(error).__name__}"
+        ) from None
+
+
+def _package_missing(folder: Path, error: ImportError) -> str:
+    quantized = read_config(folder).get("quantization_config")
+    method = quantized.get("quant_method", "") if isinstance(quantized, dict) else ""
+    package = PACKAGES.get(method) or (error.name or "").partition(".")[0]
+    how = f"run `{sys.executable} -m pip install {package}`." if package else _shortened(" ".join(str(error).split()))
+    return f"{model_name(folder)} needs a package that is not installed: {how}"
+
+
+def _out_of_memory(folder: Path, placement: Placement) -> str:
+    return (
+        f"Memory ran out on {placement.device} while {model_name(folder)} was loaded "
+        f"(about {placement.needed_bytes / (1 << 30):.1f} GiB are needed). Free some, or set a smaller kv_slots"
+        + (" or quantization = int4." if placement.device == "cuda" else ".")
+    )
+
+
+def _shortened(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else text[:limit].rpartition(" ")[0] + " …"
