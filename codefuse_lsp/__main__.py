@@ -61,7 +61,7 @@ def _say(sentence: str) -> None:
 
 
 def _language_server(options: argparse.Namespace, settings: Settings) -> int:
-    from codefuse_lsp.lsp.server import run
+    from codefuse_lsp.lsp.features import run
 
     run(settings)
 

@@ -92,7 +92,7 @@ def test_models_stay_in_the_worker_and_editors_at_the_door(room: str, path: Path
 
 
 def test_the_language_server_has_no_torch_in_it() -> None:
-    code = "import sys, codefuse_lsp.lsp.server; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    code = "import sys, codefuse_lsp.lsp.features; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not (TORCH & set(loaded))
     assert "pygls" in loaded

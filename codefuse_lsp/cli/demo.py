@@ -123,7 +123,7 @@ class Demo:
             return False
         *_, change = resolved["edit"]["documentChanges"]
         path = Path(unquote(urlsplit(change["textDocument"]["uri"]).path)).relative_to(self._root)
-        code = Syntax(change["edits"][0]["newText"].strip(), "python", background_color="default")
+        code = Syntax(change["edits"][0]["newText"].strip(), "python", background_color="default", word_wrap=True)
         self._console.print(Panel(code, title=str(path), title_align="left", width=72))
         return True
 

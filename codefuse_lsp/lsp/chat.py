@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -15,12 +14,10 @@ from codefuse_lsp.conversations import StoredTurn
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp import protocol
 from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import Reference
 from codefuse_lsp.prompts.formats import Turn, restorer
 from codefuse_lsp.suggestions.pipeline import model_format
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 SHORTEST_PAUSE_S = 1 / 30  # between two updates
 

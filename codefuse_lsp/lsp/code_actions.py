@@ -7,17 +7,15 @@ a command that applies it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from lsprotocol import types
 
 from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import tests_edit
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 EXPLAIN = "codefuse.explain"
 WRITE_TESTS = "codefuse.writeTests"

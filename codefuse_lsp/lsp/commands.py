@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lsprotocol import types
 
 from codefuse_lsp.lsp.code_actions import EXPLAIN, WRITE_TESTS
 from codefuse_lsp.lsp.explain import explain
 from codefuse_lsp.lsp.inline_completion import ACCEPTED
 from codefuse_lsp.lsp.protocol import WHY_NO_SUGGESTION, Target, WhyParams, WhyRecord
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import tests_edit
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 
 def register(server: CodeFuseServer) -> None:

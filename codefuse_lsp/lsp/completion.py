@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from codefuse_lsp.lsp.inline_completion import ACCEPTED, Placed, suggestion_at
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.server import CodeFuseServer
 
 LONGEST_LABEL = 60  # characters
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from codefuse_lsp.answers import request_for, stream_answer
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.selection import Selection, selection_of
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import explain_prompt
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import restorer
 from codefuse_lsp.suggestions.pipeline import model_format
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 QUOTED_LINES = 30  # of the explained code, above the explanation
 

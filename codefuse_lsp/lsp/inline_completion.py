@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from codefuse_lsp.context.cursor import CursorContext, cursor_context
+from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.suggestions.pipeline import Suggestion
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.document import Document
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 ACCEPTED = "codefuse.accepted"  # command that a client runs when a suggestion was taken
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
 from codefuse_lsp.errors import DocumentChanged
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.document import Document
-    from codefuse_lsp.lsp.protocol import Target
-    from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.server import CodeFuseServer
 
 SOURCE_HEAD_LINES = 40  # of the file, for package clause and imports
 

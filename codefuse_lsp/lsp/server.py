@@ -1,16 +1,15 @@
-"""The language server: its life, its settings, and what it offers to which client.
+"""One editor window's server: its settings, its documents, its questions to the client, and what capabilities share.
 
-Knows how to shake hands; what is offered lives in one file a capability.
+Knows no capability; features.py puts them together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Mapping
 from pathlib import Path, PurePath
-from typing import Any, NoReturn
+from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -22,7 +21,7 @@ from codefuse_lsp.config import Scope, Settings
 from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.lsp import chat, code_actions, commands, completion, inline_completion, transport
+from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.latest import Latest
@@ -191,43 +190,6 @@ class CodeFuseServer(LanguageServer):
         )
         asked = self.client_register_capability_async(types.RegistrationParams([registration]))
         await self.agrees(asked)
-
-
-def build(settings: Settings) -> CodeFuseServer:
-    """Return a server with all its capabilities registered."""
-    server = CodeFuseServer(settings)
-
-    @server.feature(types.INITIALIZE)
-    def initialize(ls: CodeFuseServer, params: types.InitializeParams) -> None:
-        ls.configure(params)
-        if not inline_completion.is_supported(params.capabilities):
-            completion.register(ls)
-
-    @server.feature(types.INITIALIZED)
-    async def initialized(ls: CodeFuseServer, params: types.InitializedParams) -> None:
-        await ls.begin()
-
-    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
-    async def configuration_changed(ls: CodeFuseServer, params: types.DidChangeConfigurationParams) -> None:
-        settings = params.settings
-        if isinstance(settings, Mapping) and isinstance(section := settings.get(SECTION), Mapping):
-            ls.apply_workspace_settings(section, "the workspace's settings")
-        else:
-            await ls.read_client_settings()
-
-    for capability in (inline_completion, code_actions, commands, chat):
-        capability.register(server)
-    for shared in (server.status, server.views, server.work_done):
-        shared.register()
-    return server
-
-
-def run(settings: Settings) -> NoReturn:
-    """Serve on stdin and stdout until the editor leaves, and end the process."""
-    stdio = transport.claim_stdio()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    server = build(settings)
-    transport.leave(transport.run_stdio(server, server.end, stdio))
 
 
 def _supports_dynamic_configuration(capabilities: types.ClientCapabilities) -> bool:

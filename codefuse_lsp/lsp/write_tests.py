@@ -9,7 +9,6 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -19,17 +18,15 @@ from codefuse_lsp.context.statements import closed_statements
 from codefuse_lsp.context.test_files import TestFile, module_of, test_file_for
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.request import GenerationRequest, Priority
+from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
+from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import ModelFormat, restorer
 from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.suggestions.pipeline import model_format
-
-if TYPE_CHECKING:
-    from codefuse_lsp.lsp.document import Document
-    from codefuse_lsp.lsp.server import CodeFuseServer
 
 RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
 LARGEST_READ_BYTES = 1 << 20  # of project files that are looked at

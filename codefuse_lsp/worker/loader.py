@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,11 +31,6 @@ PACKAGES = {
     "bitsandbytes": "bitsandbytes",
     "compressed-tensors": "compressed-tensors",
 }
-LOADING_ERRORS = (
-    *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError, EOFError),
-    pickle.UnpicklingError,
-)
-
 Report = Callable[[str, float | None], None]
 
 
@@ -99,14 +93,11 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
         weights_only=True,  # a .bin file is a pickle: it may hold tensors, never code to run
         attn_implementation="sdpa",
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are looked for below, where they get a sentence
         **options,
     )
     model, found = loaded
-    if missing := sorted(found["missing_keys"]):
-        raise ModelError(
-            f"The weights in {folder} lack {len(missing)} of the model's tensors, such as {missing[0]}; "
-            "config.json and the weights belong to different models, or a file was not copied."
-        )
+    _check_complete(folder, found)
     elsewhere = {str(place) for place in getattr(model, "hf_device_map", {}).values()} & {"cpu", "disk"}
     if elsewhere and placement.device == "cuda":
         raise NotEnoughMemory(
@@ -116,6 +107,20 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
     if placement.device != "cuda":
         model = model.to(placement.device)
     return model.eval().requires_grad_(False)
+
+
+def _check_complete(folder: Path, found: dict[str, Any]) -> None:
+    """Refuse a model some of whose tensors transformers would make up."""
+    if mismatched := sorted(found["mismatched_keys"]):
+        name, has, wants = mismatched[0]
+        raise ModelError(
+            f"The weights in {folder} do not fit its config.json: {name} has the shape {list(has)}, not {list(wants)}."
+        )
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"The weights in {folder} lack {len(missing)} of the model's tensors, such as {missing[0]}; "
+            "config.json and the weights belong to different models, or a file was not copied."
+        )
 
 
 def _max_memory(placement: Placement) -> dict[int, int]:
@@ -184,22 +189,30 @@ def _told_in_words(folder: Path, placement: Placement) -> Iterator[None]:
     """Turn what loading raises into one sentence."""
     try:
         yield
+    except ModelError:
+        raise
     except ImportError as error:
         raise ModelError(_package_missing(folder, error)) from None
-    except MemoryError:
-        raise NotEnoughMemory(_out_of_memory(folder, placement)) from None
-    except LOADING_ERRORS as error:
+    except Exception as error:  # transformers, its quantisers and a checkpoint's own code raise all kinds
         text = " ".join(str(error).split())
-        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+        if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
             raise NotEnoughMemory(_out_of_memory(folder, placement)) from None
-        if "trust_remote_code" in text:
-            raise ModelError(
-                f"{model_name(folder)} loads only with its own Python code; read it in {folder}, "
-                "and if you trust it set trust_remote_code = true."
-            ) from None
-        raise ModelError(
-            f"The model in {folder} cannot be loaded: {_shortened(text) or type(error).__name__}"
-        ) from None
+        raise ModelError(_cannot_load(folder, text or type(error).__name__)) from None
+
+
+def _cannot_load(folder: Path, reason: str) -> str:
+    name = model_name(folder)
+    kind = read_config(folder).get("model_type")
+    if "trust_remote_code" in reason:
+        return (
+            f"{name} loads only with its own Python code; read it in {folder}, "
+            "and if you trust it set trust_remote_code = true."
+        )
+    if "does not recognize this architecture" in reason:
+        return f"{name} is of a kind ({kind}) that the installed transformers does not know; a newer one may."
+    if "Unrecognized configuration class" in reason:
+        return f"{name} is of a kind ({kind}) that does not continue text; choose a causal language model."
+    return f"The model in {folder} cannot be loaded: {_shortened(reason)}"
 
 
 def _package_missing(folder: Path, error: ImportError) -> str:

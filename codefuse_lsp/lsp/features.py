@@ -1,0 +1,51 @@
+"""What we offer: every capability registered on one server, and the process that serves it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import NoReturn
+
+from lsprotocol import types
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.lsp import chat, code_actions, commands, completion, inline_completion, transport
+from codefuse_lsp.lsp.server import SECTION, CodeFuseServer
+
+
+def build(settings: Settings) -> CodeFuseServer:
+    """Return a server with all its capabilities registered."""
+    server = CodeFuseServer(settings)
+
+    @server.feature(types.INITIALIZE)
+    def initialize(ls: CodeFuseServer, params: types.InitializeParams) -> None:
+        ls.configure(params)
+        if not inline_completion.is_supported(params.capabilities):
+            completion.register(ls)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(ls: CodeFuseServer, params: types.InitializedParams) -> None:
+        await ls.begin()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def configuration_changed(ls: CodeFuseServer, params: types.DidChangeConfigurationParams) -> None:
+        settings = params.settings
+        if isinstance(settings, Mapping) and isinstance(section := settings.get(SECTION), Mapping):
+            ls.apply_workspace_settings(section, "the workspace's settings")
+        else:
+            await ls.read_client_settings()
+
+    for capability in (inline_completion, code_actions, commands, chat):
+        capability.register(server)
+    for shared in (server.status, server.views, server.work_done):
+        shared.register()
+    return server
+
+
+def run(settings: Settings) -> NoReturn:
+    """Serve on stdin and stdout until the editor leaves, and end the process."""
+    stdio = transport.claim_stdio()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    server = build(settings)
+    transport.leave(transport.run_stdio(server, server.end, stdio))
