@@ -42,7 +42,7 @@ async def _ask(settings: Settings, question: str, references: list[Reference]) -
         request = request_for(chosen.prompt, settings, Priority.CHAT)
         async with aclosing(stream_answer(connection, request, restorer(model))) as chunks:
             async for chunk in chunks:
-                screen.out.print(chunk.text, end="", markup=False)
+                screen.out.print(chunk.text, end="", markup=False, soft_wrap=True)
         screen.out.print()
     finally:
         await connection.close()

@@ -88,8 +88,8 @@ def _as_json(outcome: Suggestion | Silence) -> dict[str, Any]:
 def _show(context: CursorContext, suggestion: Suggestion) -> None:
     """Print the suggestion where it stands; only its own text where the output is not a terminal."""
     if not screen.out.is_terminal:
-        screen.out.print(suggestion.text, markup=False)
+        screen.out.print(suggestion.text, markup=False, soft_wrap=True)
         return
     above = "".join(context.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
     rest = context.line_suffix[suggestion.replaces :]
-    screen.out.print(Text.assemble(above, (suggestion.text, "bold cyan"), rest))
+    screen.out.print(Text.assemble(above, (suggestion.text, "bold cyan"), rest), soft_wrap=True)

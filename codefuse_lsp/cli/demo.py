@@ -23,6 +23,7 @@ from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.evaluation.editor import Editor
 
 EMBEDDED = "smollm2"
+ANSWER_TOKENS = 200  # enough to see what an answer is like, on a laptop too
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -64,7 +65,7 @@ class Demo:
         self._editor.listeners["codefuse/status"] = status.put_nowait
         self._editor.listeners["$/progress"] = self._progress
         self._editor.listeners["window/showDocument"] = self._show_document
-        options = {"model": settings.model, "endpoint": settings.endpoint, "chat_max_tokens": 160}
+        options = {"model": settings.model, "endpoint": settings.endpoint, "chat_max_tokens": ANSWER_TOKENS}
         begun = time.perf_counter()
         with screen.progress("Starting the language server") as report:
             await self._editor.initialize(self._root, options)
@@ -101,8 +102,8 @@ class Demo:
 
     async def explanation(self) -> bool:
         """Run the action "Explain" on a function and show the document that the server opens."""
-        self._title("Explain", "a code action on circle_area")
-        action = await self._action(sample.TEXT[: sample.TEXT.index("def circle")].count("\n"), "explain")
+        self._title("Explain", f"a code action on {sample.EXPLAINED}")
+        action = await self._action(sample.TEXT[: sample.TEXT.index(f"def {sample.EXPLAINED}")].count("\n"), "explain")
         with screen.progress("The model writes"):
             command = action["command"]
             await self._editor.request("workspace/executeCommand", {k: command[k] for k in ("command", "arguments")})
@@ -136,7 +137,7 @@ class Demo:
         streamed = ""
         while delta := await self._deltas.get():
             streamed += delta
-            self._console.print(delta, end="", markup=False)
+            self._console.print(delta, end="", markup=False, soft_wrap=True)
         self._console.print()
         result = await answer
         usage = result["usage"]

@@ -1,23 +1,21 @@
 """The file that the demo opens, and the places in it that it asks about."""
 
-FILE_NAME = "shapes.py"
+FILE_NAME = "basket.py"
 TEXT = '''\
-import math
+def is_empty(items):
+    """Return whether there are no items."""
+    return len(items) == 0
 
 
-def circle_area(radius):
-    """Return the area of a circle."""
-    return math.pi * radius ** 2
+def cheapest(prices):
+    """Return the lowest of the prices."""
+    return min(prices)
 
 
-def square_area(side):
-    """Return the area of a square."""
-    return side ** 2
-
-
-def rectangle_area(width, height):
-    """Return the area of a rectangle."""
+def total(prices):
+    """Return the sum of the prices."""
 '''
 TYPED = "    return "  # what the demo types at the end of the file
-TESTED = "square_area"
-QUESTION = "What does the function circle_area do? Answer in two sentences."
+EXPLAINED = "cheapest"
+TESTED = "is_empty"
+QUESTION = "Write a function called average, in the style of this file."

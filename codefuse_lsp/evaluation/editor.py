@@ -96,6 +96,9 @@ class Editor:
         """Send a request; return its id and its answer to come."""
         self._last_id += 1
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._reading.done():  # nobody is there to answer
+            answer.set_exception(EditorError("The language server has ended.", 0))
+            return self._last_id, answer
         self._answers[self._last_id] = answer
         self._send({"id": self._last_id, "method": method, "params": params})
         return self._last_id, answer

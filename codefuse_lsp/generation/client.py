@@ -5,6 +5,8 @@ A `GenerationRequest` in, a stream of `Chunk` out; closing the stream closes the
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -18,6 +20,7 @@ from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, TokenLogprob, Usage, to_wire
 
 CONNECT_TIMEOUT_S = 5.0
+DRAIN_TIMEOUT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,13 @@ class Client:
 async def _chunks(response: httpx2.Response) -> AsyncGenerator[Chunk]:
     """Yield the chunks of a server-sent event stream; usage may come in an event of its own after the last choice."""
     last: Chunk | None = None
-    async for line in response.aiter_lines():
+    lines = response.aiter_lines()
+    async for line in lines:
         if not line.startswith("data:"):
             continue
         data = line[5:].strip()
         if data == "[DONE]":
+            await _drain(lines)
             break
         event = json.loads(data)
         if error := event.get("error"):
@@ -136,6 +141,14 @@ async def _chunks(response: httpx2.Response) -> AsyncGenerator[Chunk]:
             elif chunk.text or chunk.logprobs:
                 yield chunk
     yield last if last is not None else _cut_off(response)
+
+
+async def _drain(lines: AsyncIterator[str]) -> None:
+    """Read to the end of an answer that is over, so that its connection can be used again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            async for _ in lines:
+                pass
 
 
 def _cut_off(response: httpx2.Response) -> Chunk:

@@ -18,6 +18,7 @@ class TokenEstimate:
     def __init__(self, chars_per_token: float = FIRST_CHARS_PER_TOKEN) -> None:
         self._measured = chars_per_token
         self._in_use = _step_down(chars_per_token)
+        self._has_observed = False
 
     @property
     def chars_per_token(self) -> float:
@@ -29,6 +30,8 @@ class TokenEstimate:
         if tokens < LEAST_TOKENS or chars <= 0:
             return
         ratio = chars / tokens
+        if not self._has_observed:  # believed at once: windows that grew bit by bit would each be read anew
+            self._has_observed, self._measured, self._in_use = True, ratio, _step_down(ratio)
         self._measured = min(ratio, self._measured + max(0.0, ratio - self._measured) * RISE)
         if self._measured < self._in_use or self._measured >= self._in_use + 1.5 * STEP:
             self._in_use = _step_down(self._measured)

@@ -103,7 +103,7 @@ def stop_at_repetition(text: str, place: Place) -> str:
 def drop_echo(text: str, place: Place) -> str:
     """Say nothing rather than repeat the line above or below."""
     above = [line.strip() for line in place.context.prefix.split("\n")[:-1] if line.strip()]
-    said = place.context.line_prefix.strip() + text.strip()
+    said = (place.context.line_prefix + text).strip()
     return "" if said in (*above[-1:], _line_below(place)) else text
 
 

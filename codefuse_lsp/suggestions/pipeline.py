@@ -25,6 +25,8 @@ from codefuse_lsp.prompts.formats import ModelFormat, Prompt, format_for, tags_o
 from codefuse_lsp.suggestions.filters import FILTERS, Place, is_whole, place_of, swallowed
 from codefuse_lsp.suggestions.trace import Record, Trace
 
+SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -62,7 +64,7 @@ class Suggester:
         self.trace = trace
         self.estimate = TokenEstimate()
         self._connection = connection
-        self._saving: set[asyncio.Task[None]] = set()
+        self._saving: asyncio.Task[None] | None = None
 
     @property
     def budget_chars(self) -> int:
@@ -75,13 +77,18 @@ class Suggester:
         `line` is the cursor's in the document, from 0, for the record.
         """
         answer = Answer()
-        outcome = closed_gate(context, self.settings) or await self._ask(context, answer, invoked)
-        self._record(context, line, outcome, answer)
-        return outcome
+        outcome: Suggestion | Silence = Silence("cancelled", "The editor or a newer keystroke ended the request.")
+        try:
+            outcome = closed_gate(context, self.settings) or await self._ask(context, answer, invoked)
+            return outcome
+        finally:
+            self._record(context, line, outcome, answer)
 
     async def close(self) -> None:
-        """Wait until the last records are in their file."""
-        await asyncio.gather(*self._saving)
+        """Put the last records into their file."""
+        if self._saving is not None:
+            self._saving.cancel()
+        await asyncio.to_thread(self.trace.save)
 
     async def _ask(self, context: CursorContext, answer: Answer, invoked: bool) -> Suggestion | Silence:
         if self._connection.ready is None and not invoked:
@@ -136,9 +143,14 @@ class Suggester:
             generated_tokens=usage.completion_tokens,
         )
         self.trace.add(record)
-        task = asyncio.create_task(asyncio.to_thread(self.trace.save, record))
-        self._saving.add(task)
-        task.add_done_callback(self._saving.discard)
+        if self._saving is None:
+            self._saving = asyncio.create_task(self._save_soon())
+
+    async def _save_soon(self) -> None:
+        """Save what has gathered after a while: one look at the disk for a burst of keystrokes."""
+        await asyncio.sleep(SAVE_PAUSE_S)
+        self._saving = None
+        await asyncio.to_thread(self.trace.save)
 
 
 def model_format(card: ModelCard, settings: Settings) -> ModelFormat:

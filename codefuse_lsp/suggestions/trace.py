@@ -40,27 +40,33 @@ class Trace:
         self._path = path
         self.records: deque[Record] = deque(maxlen=KEPT)
         self.accepted = 0
+        self._unsaved: list[Record] = []
 
     def add(self, record: Record) -> None:
-        """Remember a record."""
+        """Remember a record; `save` puts it into the file."""
         self.records.append(record)
+        self._unsaved = [*self._unsaved[-KEPT:], record]
 
     def accept(self, suggestion_id: str) -> None:
         """Count a suggestion that the user took."""
         self.accepted += any(record.id == suggestion_id for record in self.records)
 
-    def save(self, record: Record) -> None:
-        """Append a record to the file, which only its owner can read; a disk that refuses is no reason to fail."""
-        if self._path is None:
+    def save(self) -> None:
+        """Append the new records to the file, which only its owner can read; may wait for the disk.
+
+        A disk that refuses is no reason to fail: then the records stay in memory only.
+        """
+        new, self._unsaved = self._unsaved, []
+        if self._path is None or not new:
             return
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             if self._path.stat().st_size > LARGEST_FILE_BYTES:
-                self._path.write_text(_lines(self.records), "utf-8")
+                self._path.write_text(_lines(list(self.records)), "utf-8")
             else:
                 with self._path.open("a", encoding="utf-8") as file:
-                    file.write(_lines([record]))
+                    file.write(_lines(new))
         except OSError:
             self._path = None
 

