@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from codefuse_lsp.worker.loader import LoadedModel, load
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority
 from codefuse_lsp.worker.engine import PREFILL_CHUNK, Engine
+from codefuse_lsp.worker.loader import LoadedModel, load
 
 PROMPT = "def add(a, b):\n    return a"
 
