@@ -46,7 +46,7 @@ def test_a_bad_value_is_named_with_what_is_kept(name: str, value: object) -> Non
 
 
 def test_a_workspace_cannot_set_what_is_the_users() -> None:
-    values = {name: "http://evil.example" for name in config.names(Scope.MACHINE)}
+    values = dict.fromkeys(config.names(Scope.MACHINE), "http://evil.example")
     settings, warnings = config.apply(Settings(), values, ".codefuse.toml", workspace=True)
     assert settings == Settings()
     assert len(warnings) == len(values)
@@ -81,6 +81,15 @@ def test_every_setting_is_explained_and_its_default_is_allowed() -> None:
         assert config.spec(name).help.endswith(".")
         _, warnings = config.apply(Settings(), {name: getattr(Settings(), name)}, "defaults")
         assert warnings == []
+
+
+def test_the_readme_tells_of_every_setting_and_who_may_set_it() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    for name in config.names():
+        mark = " ◦" if config.spec(name).scope is Scope.WORKSPACE else ""
+        assert f"| `{name}`{mark} |" in readme
+    section = readme.partition("## Settings")[2].partition("## ")[0]
+    assert section.count("\n| `") == len(config.names())
 
 
 @given(st.dictionaries(st.sampled_from(config.names()), st.none() | st.booleans() | st.integers() | st.text()))

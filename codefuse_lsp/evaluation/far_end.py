@@ -18,19 +18,31 @@ class ScriptedFarEnd:
         self.endpoint = ""
         self._text = text
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> ScriptedFarEnd:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
+        await self.stop()
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on a port of loopback, 0 for a free one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -42,6 +54,7 @@ class ScriptedFarEnd:
                 reply = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(reply.encode() + body)
         writer.close()
+        self._writers.discard(writer)
 
     def _answer(self, path: str) -> tuple[str, bytes]:
         if path.endswith("/completions"):

@@ -117,7 +117,8 @@ class Engine:
             except Exception as error:  # the one place that answers the client for whatever a model may raise
                 log.error("a step failed: %s", type(error).__name__)
                 self._fail(sequence, CodeFuseError("The model failed while generating; see `codefuse-lsp doctor`."))
-        for sequence in (*self._arrived, *(entry[2] for entry in self._scheduler.running)):
+        held = (*self._scheduler.running, *self._scheduler.waiting)
+        for sequence in (*self._arrived, *(entry[2] for entry in held)):
             sequence.fail(RequestRefused("The worker is shutting down.", 503))
 
     def _receive(self) -> bool:
