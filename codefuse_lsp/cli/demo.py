@@ -134,11 +134,11 @@ class Demo:
         params = {"message": sample.QUESTION, "references": [{"uri": self._uri}], "partialResultToken": "demo"}
         answer = asyncio.ensure_future(self._editor.request("codefuse/chat", params))
         answer.add_done_callback(lambda _: self._deltas.put_nowait(""))
-        streamed = ""
+        streamed, page = "", WrappedText(self._console)
         while delta := await self._deltas.get():
             streamed += delta
-            self._console.print(delta, end="", markup=False, soft_wrap=True)
-        self._console.print()
+            page.write(delta)
+        page.end()
         result = await answer
         usage = result["usage"]
         self._remark(
@@ -171,6 +171,39 @@ class Demo:
 
     def _remark(self, sentence: str) -> None:
         self._console.print(Text(sentence, style="bright_black"))
+
+
+class WrappedText:
+    """Text that comes in pieces, broken between words at the width of the console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._column = 0
+        self._word = ""
+
+    def write(self, text: str) -> None:
+        """Print every word that is complete."""
+        for character in text:
+            if character.isspace():
+                self._flush()
+                self._put(character)
+            else:
+                self._word += character
+
+    def end(self) -> None:
+        """Print the last word and end the line."""
+        self._flush()
+        self._put("\n")
+
+    def _flush(self) -> None:
+        if self._column + len(self._word) > self._console.width and self._column:
+            self._put("\n")
+        self._put(self._word)
+        self._word = ""
+
+    def _put(self, text: str) -> None:
+        self._column = 0 if text == "\n" else self._column + len(text)
+        self._console.print(text, end="", markup=False, soft_wrap=True)
 
 
 def _fetch_embedded() -> None:

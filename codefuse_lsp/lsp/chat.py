@@ -15,8 +15,8 @@ from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp import protocol
 from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.prompts.chat import Reference
-from codefuse_lsp.prompts.formats import Turn, restorer
+from codefuse_lsp.prompts.chat import ChatPrompt, Reference
+from codefuse_lsp.prompts.formats import ModelFormat, Turn, restorer
 from codefuse_lsp.suggestions.pipeline import model_format
 
 SHORTEST_PAUSE_S = 1 / 30  # between two updates
@@ -33,26 +33,33 @@ def register(server: CodeFuseServer) -> None:
 async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     """Return the answer to a question; a cancel ends it and keeps what was said. Raises CodeFuseError."""
     conversation = params.conversation_id or uuid.uuid4().hex
-    stored = await asyncio.to_thread(server.conversations.turns, conversation)
-    history = [*map(_turn, stored), Turn("human", params.message)]
-    references = [found for given in params.references or () if (found := _reference(server, given))]
-    ready = await server.connection.wait()
-    model = model_format(ready.card, server.settings)
-    fitting = await fitting_chat(server.connection, server.settings, history, references, model)
     stream = DeltaStream(server, params.partial_result_token)
-    request = request_for(fitting.prompt, server.settings, Priority.CHAT)
-    reason, usage = "cancelled", Usage(0, 0)
+    reason, usage, left_out = "cancelled", Usage(0, 0), _private(server, params)
     try:
+        model, fitting = await _fitting(server, params, conversation)
+        left_out += [fitting.left_out] if fitting.left_out else []
+        request = request_for(fitting.prompt, server.settings, Priority.CHAT)
         async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
             async for chunk in chunks:
                 reason, usage = _take(chunk, stream, usage)
     except asyncio.CancelledError:
         reason = "cancelled"  # an ordinary end: the client gets what was said so far
     stream.flush()
-    turn_id = await asyncio.to_thread(server.conversations.add_round, conversation, params.message, stream.text)
+    conversations = await server.conversations()
+    turn_id = await asyncio.to_thread(conversations.add_round, conversation, params.message, stream.text)
     counts = ChatUsage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
-    left_out = [fitting.left_out] if fitting.left_out else []
     return ChatResult(conversation, turn_id, stream.text, reason, counts, left_out)
+
+
+async def _fitting(server: CodeFuseServer, params: ChatParams, conversation: str) -> tuple[ModelFormat, ChatPrompt]:
+    """Return the model's format and the fullest prompt that fits, with what was said and what is referred to."""
+    conversations = await server.conversations()
+    stored = await asyncio.to_thread(conversations.turns, conversation)
+    history = [*map(_turn, stored), Turn("human", params.message)]
+    references = [found for given in params.references or () if (found := _reference(server, given))]
+    ready = await server.connection.wait()
+    model = model_format(ready.card, server.settings)
+    return model, await fitting_chat(server.connection, server.settings, history, references, model)
 
 
 class DeltaStream:
@@ -100,7 +107,7 @@ def _turn(stored: StoredTurn) -> Turn:
 def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference | None:
     """Return what a reference points at, as the editor has it; None for a file that must not be read."""
     document = server.document(given.uri)
-    path = document.path or given.uri
+    path = _path(server, given)
     if not may_read(path):
         return None
     lines, label = document.lines, ""
@@ -108,3 +115,13 @@ def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference |
         first, last = document.point(given.range.start)[0], document.point(given.range.end)[0]
         lines, label = lines[first : last + 1], f"lines {first + 1}-{last + 1}"
     return Reference(path, document.language_id or "", "".join(lines), label)
+
+
+def _path(server: CodeFuseServer, given: protocol.Reference) -> str:
+    return server.document(given.uri).path or given.uri
+
+
+def _private(server: CodeFuseServer, params: ChatParams) -> list[str]:
+    """Return a sentence for each reference to a file that must not be read."""
+    paths = [_path(server, given) for given in params.references or ()]
+    return [f"{path} was left out: such files usually hold keys or passwords." for path in paths if not may_read(path)]

@@ -15,10 +15,11 @@ from lsprotocol import types
 from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.write_tests import tests_edit
+from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 
 EXPLAIN = "codefuse.explain"
 WRITE_TESTS = "codefuse.writeTests"
+SHOW = "codefuse.show"  # a file that an edit has made: editors write it without a word
 KINDS = {EXPLAIN: "refactor.codefuse.explain", WRITE_TESTS: "refactor.codefuse.tests"}
 TITLES = {EXPLAIN: "Explain", WRITE_TESTS: "Write tests"}
 
@@ -41,7 +42,8 @@ def register(server: CodeFuseServer) -> None:
         target = _target_of(action.data, ls)
         if target is not None and action.edit is None:
             edit = await tests_edit(ls, target)
-            return attrs.evolve(action, edit=edit)
+            show = types.Command("Show the tests", SHOW, arguments=[edited_uri(edit)]) if edit else None
+            return attrs.evolve(action, edit=edit, command=show)
         return action
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from codefuse_lsp.lsp.code_actions import EXPLAIN, WRITE_TESTS
+from codefuse_lsp.lsp.code_actions import EXPLAIN, SHOW, WRITE_TESTS
 from codefuse_lsp.lsp.explain import explain
 from codefuse_lsp.lsp.inline_completion import ACCEPTED
 from codefuse_lsp.lsp.protocol import WHY_NO_SUGGESTION, Target, WhyParams, WhyRecord
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.write_tests import tests_edit
+from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 
 
 def register(server: CodeFuseServer) -> None:
@@ -25,7 +25,14 @@ def register(server: CodeFuseServer) -> None:
         if edit is None:
             return False
         params = types.ApplyWorkspaceEditParams(edit, label="CodeFuse: Write tests")
-        return await ls.agrees(ls.workspace_apply_edit_async(params))
+        applied = await ls.applies(params)
+        if applied:
+            await ls.shows(edited_uri(edit))
+        return applied
+
+    @server.command(SHOW)
+    async def show_command(ls: CodeFuseServer, uri: str) -> bool:
+        return await ls.shows(uri)
 
     @server.command(ACCEPTED)
     async def accepted(ls: CodeFuseServer, suggestion_id: str) -> None:

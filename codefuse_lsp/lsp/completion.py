@@ -8,8 +8,11 @@ from lsprotocol import types
 
 from codefuse_lsp.lsp.inline_completion import ACCEPTED, Placed, suggestion_at
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.prompts.fences import fenced
 
 LONGEST_LABEL = 60  # characters
+
+Documentation = str | types.MarkupContent
 
 
 def register(server: CodeFuseServer) -> None:
@@ -25,23 +28,33 @@ def register(server: CodeFuseServer) -> None:
         line, column = (document := ls.document(params.text_document.uri)).point(params.position)
         word = _word_before(document.lines[line][:column])
         start = document.position(line, column - len(word))
-        return types.CompletionList(is_incomplete=True, items=[_item(found, word, start, document.language_id or "")])
+        text = word + found.text
+        shown = _documentation(text, document.language_id or "", ls.client_capabilities)
+        return types.CompletionList(is_incomplete=True, items=[_item(found, text, start, shown)])
 
 
-def _item(found: Placed, word: str, start: types.Position, language: str) -> types.CompletionItem:
+def _item(found: Placed, text: str, start: types.Position, documentation: Documentation) -> types.CompletionItem:
     """Return an item that replaces the word begun too: clients match items against it."""
-    text = word + found.text
     shown = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return types.CompletionItem(
         label=shown if len(shown) <= LONGEST_LABEL else shown[: LONGEST_LABEL - 1] + "…",
         kind=types.CompletionItemKind.Text,
         detail="codefuse",
-        documentation=types.MarkupContent(types.MarkupKind.Markdown, f"```{language}\n{text}\n```"),
+        documentation=documentation,
         filter_text=text,
         sort_text="\uffff",  # behind what the language's own server knows for certain
         text_edit=types.TextEdit(types.Range(start, found.range.end), text),
         command=types.Command("Accepted", ACCEPTED, arguments=[found.suggestion.id]),
     )
+
+
+def _documentation(text: str, language: str, capabilities: types.ClientCapabilities) -> Documentation:
+    """Return the text as the client can show it beside the list."""
+    completion = capabilities.text_document.completion if capabilities.text_document else None
+    item = completion.completion_item if completion else None
+    if item and types.MarkupKind.Markdown in (item.documentation_format or ()):
+        return types.MarkupContent(types.MarkupKind.Markdown, fenced(text, language))
+    return text
 
 
 def _word_before(text: str) -> str:

@@ -67,7 +67,7 @@ class View:
             return
         if not self._shown:
             self._shown = True
-            await _show(self._server, self.uri)
+            await self._server.shows(self.uri)
         elif time.monotonic() - self._refreshed >= REFRESH_S:
             self._refresh()
 
@@ -76,22 +76,20 @@ class View:
         await self.update(text)
         if self._shown:
             self._refresh()
-        elif _shows_documents(self._server.client_capabilities):
-            path = await asyncio.to_thread(_write, self.uri.rpartition("/")[2], text)
-            await _show(self._server, path.as_uri())
-        else:
+        elif not await self._shown_as_file(text):
             self._server.tell(text[:LONGEST_MESSAGE])
+
+    async def _shown_as_file(self, text: str) -> bool:
+        if not _shows_documents(self._server.client_capabilities):
+            return False
+        path = await asyncio.to_thread(_write, self.uri.rpartition("/")[2], text)
+        return await self._server.shows(path.as_uri())
 
     def _refresh(self) -> None:
         self._refreshed = time.monotonic()
         params = types.TextDocumentContentRefreshParams(self.uri)
         question = asyncio.ensure_future(self._server.workspace_text_document_content_refresh_async(params))
         question.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
-
-
-async def _show(server: CodeFuseServer, uri: str) -> None:
-    params = types.ShowDocumentParams(uri, take_focus=False)
-    await server.agrees(server.window_show_document_async(params))
 
 
 def _write(name: str, text: str) -> Path:

@@ -34,6 +34,8 @@ async def explain(server: CodeFuseServer, target: Target) -> None:
             async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
                 async for chunk in chunks:
                     text += chunk.text
+                    if chunk.finish_reason == "length":
+                        text += f"…\n\n*Cut after {request.max_tokens} tokens (setting chat_max_tokens).*\n"
                     await view.update(text)
                     report(f"{len(text.split())} words", None)
         finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
-from codefuse_lsp.errors import DocumentChanged
+from codefuse_lsp.errors import CodeFuseError, DocumentChanged
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
@@ -32,9 +33,12 @@ class Selection:
 def selection_of(server: CodeFuseServer, target: Target) -> Selection:
     """Return the code that is meant: the selected lines, else the definition at the cursor, else the whole file.
 
-    Raises DocumentChanged when the document is not the one any more in which the place was chosen.
+    Raises DocumentChanged when the document is not the one any more in which the place was chosen, and CodeFuseError
+    for a file that must not be read: a client can name any.
     """
     document = unchanged(server, target)
+    if not may_read(document.path or document.uri):
+        raise CodeFuseError("Files that usually hold keys or passwords never enter a prompt.")
     text, language, lines = document.source, document.language_id or "", document.lines
     start, stop = document.point(target.range.start), document.point(target.range.end)
     if start == stop:

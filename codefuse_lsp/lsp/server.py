@@ -74,8 +74,9 @@ class CodeFuseServer(LanguageServer):
         self.work_done = Progress(self)
         self.connection: Connection
         self.suggester: Suggester
-        self.conversations: Conversations
-        self._warnings: list[str] = []
+        self._history: asyncio.Task[Conversations] | None = None
+        self._warnings: list[str] = []  # kept until the editor is ready to show them
+        self._may_warn = False
 
     def configure(self, params: types.InitializeParams) -> None:
         """Take the editor's settings and build what depends on them; nothing is started yet."""
@@ -89,15 +90,13 @@ class CodeFuseServer(LanguageServer):
         self.suggester = Suggester(self.connection, self.settings, Trace(config.data_dir() / FILE_NAME))
 
     async def begin(self) -> None:
-        """Start the model, then read what only the workspace and the client can tell."""
-        self.connection.start()
-        self.conversations = await asyncio.to_thread(Conversations, config.data_dir() / "conversations.sqlite3")
+        """Start the model, and read what only the workspace and the client can tell."""
         await self._read_workspace_file()
+        self.connection.start()
+        conversations = await self.conversations()
         await self.read_client_settings()
-        for warning in [*self._warnings, self.conversations.problem][:MOST_WARNINGS]:
-            if warning:
-                self.tell(warning, types.MessageType.Warning)
-        self._warnings = []
+        self._may_warn = True
+        self._warn([conversations.problem] if conversations.problem else [])
         if _supports_dynamic_configuration(self.client_capabilities):
             await self._register_for_configuration()
 
@@ -106,8 +105,15 @@ class CodeFuseServer(LanguageServer):
         if hasattr(self, "connection"):
             await self.suggester.close()
             await self.connection.close()
-        if hasattr(self, "conversations"):
-            await asyncio.to_thread(self.conversations.close)
+        if self._history is not None and self._history.done() and not self._history.cancelled():
+            await asyncio.to_thread(self._history.result().close)
+
+    async def conversations(self) -> Conversations:
+        """Return the chat history; whoever needs it first opens it, which a slow disk may take its time for."""
+        if self._history is None:
+            path = config.data_dir() / "conversations.sqlite3"
+            self._history = asyncio.create_task(asyncio.to_thread(Conversations, path))
+        return await asyncio.shield(self._history)
 
     async def read_client_settings(self) -> None:
         """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""
@@ -129,7 +135,15 @@ class CodeFuseServer(LanguageServer):
         mine = {key: value for key, value in values.items() if config.snake_case(key) in names}
         self.settings, warnings = config.apply(self.settings, mine, source, workspace=True)
         self.suggester.settings = self.settings
-        self._warnings += warnings
+        self._warn(warnings)
+
+    def _warn(self, sentences: list[str]) -> None:
+        """Show what is wrong with the settings, a few sentences at once."""
+        self._warnings += sentences
+        if self._may_warn:
+            for sentence in self._warnings[:MOST_WARNINGS]:
+                self.tell(sentence, types.MessageType.Warning)
+            self._warnings = []
 
     async def within_reason(self, asked: Awaitable[Any]) -> Any:
         """Return the client's answer; raises ClientSilent when it takes too long, JsonRpcException when it refuses.
@@ -150,6 +164,25 @@ class CodeFuseServer(LanguageServer):
         except (ClientSilent, JsonRpcException):
             return False
         return True
+
+    async def shows(self, uri: str) -> bool:
+        """Return whether the client has shown a document."""
+        window = self.client_capabilities.window
+        if not (window and window.show_document and window.show_document.support):
+            return False
+        asked = self.window_show_document_async(types.ShowDocumentParams(uri, take_focus=False))
+        try:
+            return bool((await self.within_reason(asked)).success)
+        except (ClientSilent, JsonRpcException):
+            return False
+
+    async def applies(self, params: types.ApplyWorkspaceEditParams) -> bool:
+        """Return whether the client has applied an edit; the user may take their time to confirm it."""
+        try:
+            answer = await self.workspace_apply_edit_async(params)
+        except JsonRpcException:
+            return False
+        return answer.applied
 
     def document(self, uri: str) -> Document:
         """Return a document of the editor's, or the file behind the uri."""
@@ -180,7 +213,7 @@ class CodeFuseServer(LanguageServer):
         values, warnings = await asyncio.to_thread(config.read_toml, path)
         self.settings, more = config.apply(self.settings, values, path.name, workspace=True)
         self.suggester.settings = self.settings
-        self._warnings += warnings + more
+        self._warn(warnings + more)
 
     async def _register_for_configuration(self) -> None:
         registration = types.Registration(

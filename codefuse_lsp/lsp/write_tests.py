@@ -68,7 +68,14 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     if not text:
         await _show_instead(server, plan, tests_text(prompt, answer, plan.existing))
         return None
-    return _edit(plan, text, version)
+    return _edit(plan, text, version, creates=_creates_files(server.client_capabilities))
+
+
+def edited_uri(edit: types.WorkspaceEdit) -> str:
+    """Return the uri of the file that the tests went to."""
+    *_, change = edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit)
+    return change.text_document.uri
 
 
 def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
@@ -88,6 +95,8 @@ async def _write(server: CodeFuseServer, request: GenerationRequest, model: Mode
             answer += chunk.text
             if callable(report):
                 report(f"{answer.count(chr(10)) + 1} lines", None)
+            if chunk.finish_reason == "length":  # its last line was cut, and may parse all the same
+                answer = answer[: answer.rfind("\n") + 1]
     return answer
 
 
@@ -95,7 +104,7 @@ def _plan(server: CodeFuseServer, target: Target) -> Plan:
     """Find out what to test and where the tests go; looks at the disk, so it runs in a thread."""
     selection = selection_of(server, target)
     path = selection.document.path
-    if not path:
+    if not path or not target.uri.startswith("file:"):
         raise CodeFuseError("Save the file first, so that there is a place for its tests.")
     source, root = PurePath(path), server.workspace_root(target.uri)
     test_file = test_file_for(source, root, selection.language, _exists, _read)
@@ -117,17 +126,25 @@ def _subject(selection: Selection, source: PurePath, root: Path | None, test_fil
     )
 
 
-def _edit(plan: Plan, text: str, version: int | None) -> types.WorkspaceEdit:
-    """Return the versioned edit: a new file, or text at the end of the one that is there."""
+def _edit(plan: Plan, text: str, version: int | None, *, creates: bool) -> types.WorkspaceEdit:
+    """Return the versioned edit: a new file, or text at the end of the one that is there.
+
+    A client that cannot create files, such as Emacs 29's eglot, opens a buffer for the edit of one that is not there.
+    """
     identifier = types.OptionalVersionedTextDocumentIdentifier(uri=plan.uri, version=version)
     if plan.there is None:
         start = types.Position(0, 0)
         create = types.CreateFile(uri=plan.uri, options=types.CreateFileOptions(overwrite=False, ignore_if_exists=True))
-        insert = types.TextEdit(types.Range(start, start), text)
-        return types.WorkspaceEdit(document_changes=[create, types.TextDocumentEdit(identifier, [insert])])
+        fill = types.TextDocumentEdit(identifier, [types.TextEdit(types.Range(start, start), text)])
+        return types.WorkspaceEdit(document_changes=[create, fill] if creates else [fill])
     end = plan.there.end()
     insert = types.TextEdit(types.Range(end, end), text)
     return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [insert])])
+
+
+def _creates_files(capabilities: types.ClientCapabilities) -> bool:
+    edits = capabilities.workspace.workspace_edit if capabilities.workspace else None
+    return bool(edits and types.ResourceOperationKind.Create in (edits.resource_operations or ()))
 
 
 async def _show_instead(server: CodeFuseServer, plan: Plan, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 FIRST_CHARS_PER_TOKEN = 2.0  # below the 2.38 of HumanEval's prompts under Llama 2's tokenizer (73,898 / 31,102)
 STEP = 0.25  # the ratio in use moves in steps, so that windows cut by it stay where they are
 RISE = 0.1  # part of a rise that is believed at a time; a fall is believed at once
-LEAST_TOKENS = 64  # a shorter prompt is mostly scaffold and tells nothing
+LEAST_TOKENS = 256  # a shorter prompt is mostly scaffold, which has longer words than code
 FAR_END_RESERVE = 0.15  # part of the context kept free where the far end cannot count tokens
 
 

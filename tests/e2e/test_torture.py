@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 SECRET = "hunter2-in-the-users-code"
 ENVIRONMENT = {"PYTHONPATH": str(ROOT)}
 TINY = [sys.executable, str(Path(__file__).with_name("torture_server.py"))]
-COMMANDS = {"tiny": TINY}  # each has to stand every test that asks for a `command` or a `running` server
+REAL = [sys.executable, "-m", "codefuse_lsp", "--stdio", "--set", "endpoint=http://127.0.0.1:9/v1"]  # no model loads
+COMMANDS = {"tiny": TINY, "real": REAL}  # each has to stand every test that asks for a `command` or a `running` server
 
 
 @pytest.fixture(scope="module", params=COMMANDS)

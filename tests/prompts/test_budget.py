@@ -42,7 +42,7 @@ def test_a_short_prompt_tells_nothing() -> None:
     assert estimate.chars_per_token == FIRST_CHARS_PER_TOKEN
 
 
-@given(st.lists(st.tuples(st.integers(64, 10**5), st.integers(64, 10**4)), min_size=1))
+@given(st.lists(st.tuples(st.integers(256, 10**5), st.integers(256, 10**4)), min_size=1))
 def test_what_was_just_measured_is_never_overestimated(sizes: list[tuple[int, int]]) -> None:
     estimate = TokenEstimate()
     for chars, tokens in sizes:

@@ -1,0 +1,155 @@
+"""The server under the capabilities of real editors, driven by pytest-lsp: what each can show is what it gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from lsprotocol import types
+from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
+
+from tests.e2e.far_end import FarEnd
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.filterwarnings("error::pytest_lsp.LspSpecificationWarning"),
+]
+
+SERVER = [sys.executable, "-m", "codefuse_lsp", "--stdio"]
+CLIENTS = ["visual-studio-code@v1.65.2", "neovim@v0.11.0", "emacs@v29.1"]
+SHOWS_GHOST_TEXT = {"visual-studio-code@v1.65.2"}  # no capability file is new enough to say so: later versions do
+TOP = types.Range(types.Position(0, 0), types.Position(0, 0))
+AREA = "PIZZA = '🍕'; area = (width‸)\n"
+
+
+def make_client() -> LanguageClient:
+    """Return a client that bears what a server of ours sends; pytest-lsp knows neither our progress nor edits."""
+    client = make_test_lsp_client()
+    client.heard = []
+    client.protocol.fm.features.pop(types.PROGRESS)
+
+    @client.feature(types.PROGRESS)
+    def progress(ls: LanguageClient, params: types.ProgressParams) -> None:
+        client.heard.append((params.token, params.value))
+
+    @client.feature(types.WORKSPACE_APPLY_EDIT)
+    def apply_edit(ls: LanguageClient, params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+        client.heard.append(("edit", params.edit))
+        return types.ApplyWorkspaceEditResult(applied=True)
+
+    @client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def register(ls: LanguageClient, params: types.RegistrationParams) -> None:
+        client.heard.append(("registered", params))
+
+    return client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=CLIENTS)
+async def client(
+    request: pytest.FixtureRequest, far_end_of_module: FarEnd, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LanguageClient]:
+    """A server initialized as each editor does it; its `editor` says which."""
+    client = await ClientServerConfig(SERVER, make_client, dict(os.environ)).start()
+    capabilities = client_capabilities(request.param)
+    assert capabilities.text_document is not None
+    if request.param in SHOWS_GHOST_TEXT:
+        capabilities.text_document.inline_completion = types.InlineCompletionClientCapabilities()
+    root = tmp_path_factory.mktemp("workspace")
+    client.editor, client.root = request.param, root
+    client.result = await client.initialize_session(
+        types.InitializeParams(
+            capabilities=capabilities,
+            root_uri=root.as_uri(),
+            initialization_options={"endpoint": far_end_of_module.endpoint},
+        )
+    )
+    yield client
+    await client.shutdown_session()
+    await client.stop()
+
+
+def show(client: LanguageClient, name: str, drawn: str) -> tuple[types.TextDocumentIdentifier, types.Position]:
+    """Open a document with a cursor drawn in its one line, and count columns as the server has chosen to."""
+    encoding = client.result.capabilities.position_encoding or "utf-16"
+    width = {"utf-8": 1, "utf-16": 2, "utf-32": 4}[getattr(encoding, "value", encoding)]
+    before, _, after = drawn.partition("‸")
+    codec = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}[width]
+    uri = (Path(client.root) / name).as_uri()
+    document = types.TextDocumentItem(uri, types.LanguageKind.Python, 1, before + after)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(document))
+    return types.TextDocumentIdentifier(uri), types.Position(0, len(before.encode(codec)) // width)
+
+
+async def test_the_text_is_offered_in_the_way_the_editor_can_show(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says(" * height)")
+    document, cursor = show(client, "ghost.py", AREA)
+    behind = types.Position(0, cursor.character + 1)
+    if client.editor in SHOWS_GHOST_TEXT:
+        assert client.result.capabilities.completion_provider is None
+        context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
+        found: Any = await client.text_document_inline_completion_async(
+            types.InlineCompletionParams(context, document, cursor)
+        )
+        (item,) = found.items
+        assert (item.insert_text, item.range) == (" * height)", types.Range(cursor, behind))
+    else:
+        assert client.result.capabilities.completion_provider is not None
+        found = await client.text_document_completion_async(types.CompletionParams(document, cursor))
+        (item,) = found.items
+        word = types.Position(0, cursor.character - len("width"))
+        assert item.text_edit == types.TextEdit(types.Range(word, behind), "width * height)")
+    assert far_end.asked[0].prompt.endswith("PIZZA = '🍕'; area = (")
+
+
+async def offered(client: LanguageClient, document: types.TextDocumentIdentifier, kind: str) -> Any:
+    context = types.CodeActionContext([], only=[kind])
+    (action,) = await client.text_document_code_action_async(types.CodeActionParams(document, TOP, context)) or ()
+    return action
+
+
+async def run(client: LanguageClient, command: str, document: types.TextDocumentIdentifier) -> Any:
+    """Run a command as its action says; lsprotocol cannot read an action with a command in it."""
+    target = {"uri": document.uri, "range": TOP, "version": 1}
+    return await client.workspace_execute_command_async(types.ExecuteCommandParams(command, [target]))
+
+
+async def test_tests_are_written_as_an_edit_the_editor_understands(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("\n    assert one() == 1\n")
+    document, _ = show(client, "one.py", "def one(): return 1‸\n")
+    action = await offered(client, document, "refactor.codefuse.tests")
+    assert action.title == "CodeFuse: Write tests"
+    if client.editor.startswith("emacs"):  # it resolves no edits
+        assert await run(client, "codefuse.writeTests", document) is True
+        edit = dict(client.heard)["edit"]
+    else:
+        edit = (await client.code_action_resolve_async(action)).edit
+    *created, inserted = edit.document_changes
+    assert inserted.edits[0].new_text.endswith("def test_one():\n    assert one() == 1\n")
+    assert inserted.text_document.uri.endswith("/test_one.py")
+    assert [change.kind for change in created] == ([] if client.editor.startswith("emacs") else ["create"])
+
+
+async def test_an_explanation_is_shown_in_the_way_the_editor_can(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("It is one.")
+    document, _ = show(client, "explained.py", "def one(): return 1‸\n")
+    assert (await offered(client, document, "refactor.codefuse.explain")).title == "CodeFuse: Explain"
+    await run(client, "codefuse.explain", document)
+    if client.editor.startswith("emacs"):
+        assert client.messages[-1].message.endswith("It is one.")
+    else:
+        uri = client.shown_documents[-1].uri
+        assert Path(uri.removeprefix("file://")).read_text("utf-8").endswith("It is one.")
+
+
+async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("One", " and two.")
+    params = {"message": "Count.", "partialResultToken": "chat"}
+    result = await client.protocol.send_request_async("codefuse/chat", params)
+    deltas = [value for token, value in client.heard if token == "chat"]
+    assert result.text == "".join(delta["text"] for delta in deltas) == "One and two."
+    assert result.finishReason == "stop"

@@ -1,0 +1,190 @@
+"""Where there is nothing to show the answer is null, never an error, and the reason can be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from tests.e2e.conftest import OpenWindow
+from tests.e2e.far_end import FarEnd
+from tests.e2e.window import AUTOMATIC, Window, hang_guard
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AREA = "def area(width, height):\n    return width‸\n"
+NOBODY = "http://127.0.0.1:9/v1"
+
+
+async def assert_served_again(window: Window, far_end: FarEnd) -> None:
+    far_end.says(" * height")
+    item = await window.ghost(AREA)
+    assert item is not None and item["insertText"] == " * height"
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("500 Internal Server Error", "The GPU fell off the bus."),
+        ("429 Too Many Requests", "Too many requests."),
+        ("503 Service Unavailable", None),
+    ],
+)
+async def test_a_far_end_that_refuses_leaves_silence_with_its_own_sentence(
+    window: Window, far_end: FarEnd, status: str, sentence: str | None
+) -> None:
+    far_end.refuses(status, sentence)
+    assert await window.ghost(AREA) is None
+    record = await window.why()
+    assert (record["outcome"], record["detail"]) == ("model failed", sentence or f"The far end answered {status}.")
+    await assert_served_again(window, far_end)
+
+
+EVENT = b'data: {"choices": [{"index": 0, "text": " wid"}]}\n\n'
+ERROR = {"error": {"message": "out of memory", "code": 500}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"<html>It works!</html>", id="a web page"),
+        pytest.param(EVENT + b"data: {broken\n\n", id="broken JSON"),
+        pytest.param(b"data: []\n\n", id="no object"),
+        pytest.param(EVENT, id="cut off"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(EVENT + b"data: %b\n\n" % json.dumps(ERROR).encode(), id="an error in mid-stream"),
+    ],
+)
+async def test_a_far_end_that_writes_rubbish_leaves_silence_and_is_asked_again(
+    window: Window, far_end: FarEnd, data: bytes
+) -> None:
+    far_end.writes(data)
+    assert await window.ghost(AREA) is None
+    assert (await window.why())["outcome"] == "model failed"
+    await assert_served_again(window, far_end)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "name", "outcome"),
+    [
+        ("KEY=‸\n", ".env", "private file"),
+        ("key = ‸\n", "id_rsa", "private file"),
+        ("  ‸\n", "a.py", "empty file"),
+        ("x = wi‸dth\n", "a.py", "inside a word"),
+    ],
+)
+async def test_some_places_are_never_asked_about(
+    window: Window, far_end: FarEnd, drawn: str, name: str, outcome: str
+) -> None:
+    assert await window.ghost(drawn, name) is None
+    assert (await window.why())["outcome"] == outcome
+    assert far_end.asked == []
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [("", "nothing to add"), ("\n    return height", "keep one line"), (" * height", "drop echo")],
+)
+async def test_what_is_not_worth_showing_is_not_shown(window: Window, far_end: FarEnd, said: str, outcome: str) -> None:
+    far_end.says(said)
+    assert await window.ghost(f"{AREA}    return width * height\n") is None
+    assert (await window.why())["outcome"] == outcome
+
+
+async def test_a_model_that_writes_another_word_than_the_one_begun_is_stopped(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    _, answer = window.ask_ghost(uri, cursor)
+    completion = await far_end.next()
+    completion.say(" height")
+    assert await window.result(answer) is None
+    await completion.hung_up()
+    assert (await window.why())["outcome"] == "half word"
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"), [({"languagesOff": ["python"]}, "language off"), ({"completion": False}, "off")]
+)
+async def test_ghost_text_can_be_turned_off(
+    open_window: OpenWindow, far_end: FarEnd, options: dict[str, object], outcome: str
+) -> None:
+    window = await open_window(**options)
+    assert await window.ghost(AREA) is None
+    assert (await window.why())["outcome"] == outcome
+    assert far_end.asked == []
+
+
+async def test_while_the_model_loads_typing_gets_null_at_once_and_an_invocation_waits(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.may_tell_models.clear()
+    far_end.says(" * height")
+    window = await open_window()
+    assert await window.ghost(AREA, kind=AUTOMATIC) is None
+    assert (await window.why())["outcome"] == "model not ready"
+    uri, cursor = window.show(AREA)
+    _, invoked = window.ask_ghost(uri, cursor)
+    await window.synchronise()
+    assert not invoked.done()
+    far_end.may_tell_models.set()
+    assert (await window.result(invoked))["items"][0]["insertText"] == " * height"
+
+
+@pytest.mark.parametrize("kind", [AUTOMATIC, 1])
+async def test_an_endpoint_that_nobody_answers_at_leaves_silence(open_window: OpenWindow, kind: int) -> None:
+    window = await open_window(endpoint=NOBODY)
+    assert await window.ghost(AREA, kind=kind) is None
+    assert (await window.status())["state"] in ("starting", "failed")
+
+
+async def test_a_suggestion_for_yesterdays_text_is_not_given(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    _, answer = window.ask_ghost(uri, cursor)
+    completion = await far_end.next()
+    window.insert(uri, 2, 0, 0, "# ")
+    await window.synchronise()
+    completion.say(f"{completion.heal} * height")
+    completion.end()
+    assert await window.result(answer) is None
+
+
+async def test_when_time_is_up_what_has_come_is_shown_and_the_rest_cancelled(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.holds()
+    window = await open_window(completionTimeout=0.5)
+    uri, cursor = window.show(AREA)
+    _, answer = window.ask_ghost(uri, cursor)
+    completion = await far_end.next()
+    completion.say(f"{completion.heal} * height")
+    assert (await window.result(answer))["items"][0]["insertText"] == " * height"
+    await completion.hung_up()
+
+
+async def test_a_far_end_that_says_nothing_is_given_up(open_window: OpenWindow, far_end: FarEnd) -> None:
+    far_end.holds()
+    window = await open_window(completionTimeout=0.5)
+    assert await window.ghost(AREA) is None
+    await (await far_end.next()).hung_up()
+    assert (await window.why())["outcome"] == "too slow"
+
+
+async def test_the_reasons_are_kept_for_the_command_line_without_a_word_of_code(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.says(" * height")
+    window = await open_window()
+    await window.ghost(AREA)
+    await window.close()
+    program = ("-m", "codefuse_lsp", "why", "--json", "--count", "1")
+    async with hang_guard():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        told, _ = await process.communicate()
+    (record,) = json.loads(told)
+    assert (record["outcome"], record["file"], record["line"]) == ("shown", "area.py", 2)
+    assert "width" not in told.decode()
