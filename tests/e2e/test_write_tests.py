@@ -157,6 +157,18 @@ async def test_tests_are_appended_to_the_file_that_is_there(
     assert "assert area(1, 1) == 1" in far_end.asked[0].prompt
 
 
+async def test_the_tests_are_shown_once_their_edit_is_made(
+    open_window: OpenWindow, far_end: FarEnd, project: Path
+) -> None:
+    far_end.says(ANSWER)
+    window = await open_window(project)
+    action = await offered(window, put(window, project / "area.py", "python", AREA))
+    resolved = await window.request("codeAction/resolve", action)
+    assert await window.run_command(resolved["command"]) is True
+    (shown,) = window.heard["window/showDocument"]
+    assert shown["uri"] == (project / "tests" / "test_area.py").as_uri()
+
+
 async def test_a_client_that_does_not_resolve_gets_the_edit_applied_by_a_command(
     open_window: OpenWindow, far_end: FarEnd, project: Path
 ) -> None:
