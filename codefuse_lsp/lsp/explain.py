@@ -28,7 +28,7 @@ async def explain(server: CodeFuseServer, target: Target) -> None:
     prompt = explain_prompt(selection.code, selection.language, path, model, server.settings.system_prompt)
     request = request_for(prompt, server.settings, Priority.ACTION)
     view = server.views.open(f"explain-{_name(selection, path)}")
-    text = _heading(selection, path)
+    text = heading = _heading(selection, path)
     async with server.work_done.shown(f"Explaining {_name(selection, path)}") as report:
         try:
             async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
@@ -39,7 +39,8 @@ async def explain(server: CodeFuseServer, target: Target) -> None:
                     await view.update(text)
                     report(f"{len(text.split())} words", None)
         finally:
-            await asyncio.shield(view.finish(text))
+            if text != heading:
+                await asyncio.shield(view.finish(text))
 
 
 def _heading(selection: Selection, path: str) -> str:

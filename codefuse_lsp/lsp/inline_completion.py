@@ -11,6 +11,7 @@ from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.suggestions.pipeline import Suggestion
 
+SAMPLE_LINES, SAMPLE_CHARS = 80, 8_000
 ACCEPTED = "codefuse.accepted"  # command that a client runs when a suggestion was taken
 
 
@@ -55,6 +56,9 @@ async def suggestion_at(
     """
     document = server.document(uri)
     version = document.version
+    await server.suggester.calibrate(_sample(document, position.line))
+    if document.version != version:
+        return None
     context = context_at(server, document, position, chosen)
     found = await server.latest.run(uri, server.suggester.suggest(context, position.line, invoked=invoked))
     if not isinstance(found, Suggestion) or server.document(uri).version != version:
@@ -64,6 +68,12 @@ async def suggestion_at(
     if chosen is not None:
         return Placed(found, chosen.text + found.text, types.Range(chosen.range.start, end))
     return Placed(found, found.text, types.Range(position, end))
+
+
+def _sample(document: Document, line: int) -> str:
+    """Return code round a line, from which to learn how long tokens are."""
+    start = max(0, line - SAMPLE_LINES)
+    return "".join(document.lines[start : line + SAMPLE_LINES])[:SAMPLE_CHARS]
 
 
 def context_at(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 FIRST_CHARS_PER_TOKEN = 2.0  # below the 2.38 of HumanEval's prompts under Llama 2's tokenizer (73,898 / 31,102)
 STEP = 0.25  # the ratio in use moves in steps, so that windows cut by it stay where they are
+RISE_STEPS = 2.5  # by which a measured ratio must stand above the one in use; less is not worth reading windows anew
 RISE = 0.1  # part of a rise that is believed at a time; a fall is believed at once
 LEAST_TOKENS = 256  # a shorter prompt is mostly scaffold, which has longer words than code
 FAR_END_RESERVE = 0.15  # part of the context kept free where the far end cannot count tokens
@@ -21,6 +22,11 @@ class TokenEstimate:
         self._has_observed = False
 
     @property
+    def has_observed(self) -> bool:
+        """Whether it rests on a measurement."""
+        return self._has_observed
+
+    @property
     def chars_per_token(self) -> float:
         """The ratio in use: at or below what was measured."""
         return self._in_use
@@ -33,7 +39,7 @@ class TokenEstimate:
         if not self._has_observed:  # believed at once: windows that grew bit by bit would each be read anew
             self._has_observed, self._measured, self._in_use = True, ratio, _step_down(ratio)
         self._measured = min(ratio, self._measured + max(0.0, ratio - self._measured) * RISE)
-        if self._measured < self._in_use or self._measured >= self._in_use + 1.5 * STEP:
+        if self._measured < self._in_use or self._measured >= self._in_use + RISE_STEPS * STEP:
             self._in_use = _step_down(self._measured)
 
     def chars_for(self, tokens: int) -> int:

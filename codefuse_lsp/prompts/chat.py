@@ -39,7 +39,8 @@ class ChatPrompt:
         """A sentence for the user, '' when nothing was left out."""
         parts = []
         if self.rounds_left_out:
-            parts.append(f"the oldest {self.rounds_left_out} questions with their answers")
+            oldest = "question" if self.rounds_left_out == 1 else f"{self.rounds_left_out} questions"
+            parts.append(f"the oldest {oldest} with what was answered")
         parts += [f"the end of {path}" for path in self.references_shortened]
         parts += list(self.references_left_out)
         return f"To fit the model's context, left out: {', '.join(parts)}." if parts else ""

@@ -6,6 +6,7 @@ gates -> prompt -> stream -> filters -> fit. Knows prompts and the generation se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from codefuse_lsp.prompts.formats import ModelFormat, Prompt, format_for, tags_o
 from codefuse_lsp.suggestions.filters import FILTERS, Place, is_whole, place_of, swallowed
 from codefuse_lsp.suggestions.trace import Record, Trace
 
+SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
 
@@ -70,6 +72,14 @@ class Suggester:
     def budget_chars(self) -> int:
         """Characters of code around the cursor that fit the prompt."""
         return self.estimate.chars_for(self.settings.completion_context)
+
+    async def calibrate(self, code: str) -> None:
+        """Learn from a piece of code, once, how long tokens are: windows that change later would be read anew."""
+        if self.estimate.has_observed or self._connection.ready is None:
+            return
+        with contextlib.suppress(CodeFuseError):
+            tokens = await self._connection.count_tokens(code) or 0
+            self.estimate.observe(int(len(code) * SAMPLE_SHARE), tokens)
 
     async def suggest(self, context: CursorContext, line: int, *, invoked: bool) -> Suggestion | Silence:
         """Return what to show at the cursor, or why nothing; `invoked` waits for a model that is still loading.

@@ -86,7 +86,7 @@ class FarEnd:
         self.asked: list[Completion] = []
         self.may_tell_models = asyncio.Event()
         self.may_tell_models.set()
-        self.count_tokens: Callable[[str], int] | None = lambda prompt: len(prompt) // 4
+        self.count_tokens: Callable[[str], int] | None = lambda prompt: len(prompt) // CHARS_PER_TOKEN
         self._arrived: asyncio.Queue[Completion] = asyncio.Queue()
         self.says("")
 

@@ -44,7 +44,7 @@ def test_the_oldest_rounds_go_first_then_the_references() -> None:
     assert prompts[2].references_shortened == () and prompts[3].references_shortened == ("long.py",)
     assert "`long.py` lines 1-200 (the beginning):" in prompts[3].prompt.text
     assert prompts[3].left_out == (
-        "To fit the model's context, left out: the oldest 2 questions with their answers, the end of long.py."
+        "To fit the model's context, left out: the oldest 2 questions with what was answered, the end of long.py."
     )
     assert prompts[-1].references_left_out == ("long.py", "short.go")
     assert prompts[-1].prompt == render(CODEFUSE, [Turn("system", "Be brief."), Turn("human", "last?")])
