@@ -18,7 +18,7 @@ Report = Callable[[str, float | None], None]
 def progress(message: str) -> Iterator[Report]:
     """Show how far something is while the block runs; the report takes a message and a fraction, None for unknown."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(message, total=None)
 
         def report(message: str, fraction: float | None) -> None:

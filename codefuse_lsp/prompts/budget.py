@@ -22,11 +22,6 @@ class TokenEstimate:
         self._has_observed = False
 
     @property
-    def has_observed(self) -> bool:
-        """Whether it rests on a measurement."""
-        return self._has_observed
-
-    @property
     def chars_per_token(self) -> float:
         """The ratio in use: at or below what was measured."""
         return self._in_use

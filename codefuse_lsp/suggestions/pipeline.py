@@ -26,6 +26,7 @@ from codefuse_lsp.prompts.formats import ModelFormat, Prompt, format_for, tags_o
 from codefuse_lsp.suggestions.filters import FILTERS, Place, is_whole, place_of, swallowed
 from codefuse_lsp.suggestions.trace import Record, Trace
 
+LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -66,6 +67,7 @@ class Suggester:
         self.trace = trace
         self.estimate = TokenEstimate()
         self._connection = connection
+        self._has_calibrated = False
         self._saving: asyncio.Task[None] | None = None
 
     @property
@@ -75,8 +77,9 @@ class Suggester:
 
     async def calibrate(self, code: str) -> None:
         """Learn from a piece of code, once, how long tokens are: windows that change later would be read anew."""
-        if self.estimate.has_observed or self._connection.ready is None:
+        if self._has_calibrated or self._connection.ready is None or len(code) < LEAST_SAMPLE_CHARS:
             return
+        self._has_calibrated = True  # whatever comes of it: a far end that cannot count is not asked again
         with contextlib.suppress(CodeFuseError):
             tokens = await self._connection.count_tokens(code) or 0
             self.estimate.observe(int(len(code) * SAMPLE_SHARE), tokens)
