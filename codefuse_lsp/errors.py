@@ -8,6 +8,7 @@ CodeFuseError
 ├── DownloadError          the embedded model could not be fetched, checked or stored
 ├── WorkerError            the far end of the generation wire
 │   ├── WorkerUnreachable  nothing answers, or it went away in mid-answer
+│   │   └── WorkerAbsent   nobody listens at its address, so nothing was sent
 │   ├── WorkerFailed       the worker started and gave up, with its reason
 │   └── RequestRefused     the far end answered with an error
 └── DocumentChanged        the text moved on while an edit was being made
@@ -46,6 +47,10 @@ class WorkerError(CodeFuseError):
 
 class WorkerUnreachable(WorkerError):
     """Nothing answers at the worker's address, or it went away in the middle of an answer."""
+
+
+class WorkerAbsent(WorkerUnreachable):
+    """Nobody listens at the worker's address, so nothing was sent: it left when it was idle, or was ended."""
 
 
 class WorkerFailed(WorkerError):

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 
-from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
+from codefuse_lsp.errors import RequestRefused, WorkerAbsent, WorkerUnreachable
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, TokenLogprob, Usage, to_wire
 
 CONNECT_TIMEOUT_S = 5.0
@@ -109,7 +109,7 @@ class Client:
         try:
             yield
         except httpx2.ConnectError:
-            raise WorkerUnreachable(f"Nothing answers at {self.address}.") from None
+            raise WorkerAbsent(f"Nothing answers at {self.address}.") from None
         except httpx2.HTTPError as error:
             detail = str(error) or type(error).__name__
             raise WorkerUnreachable(f"The connection to {self.address} broke ({detail}).") from None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.errors import CodeFuseError, WorkerError, WorkerUnreachable
+from codefuse_lsp.errors import CodeFuseError, WorkerAbsent, WorkerError, WorkerUnreachable
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.client import Client
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard
@@ -53,6 +53,7 @@ class Connection:
         self._watch = watch
         self._ready: Ready | None = None
         self._connecting: asyncio.Task[Ready] | None = None
+        self._letting_go: asyncio.Task[None] | None = None  # of a far end that went away
         self._failures = 0
         self._not_before = 0.0
         self.status = Status()
@@ -80,6 +81,43 @@ class Connection:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Yield the answer; closing the stream cancels it at the far end. Raises CodeFuseError."""
+        for is_last_try in self._tries():
+            try:
+                async with aclosing(self._ask(request)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                return
+            except WorkerAbsent:
+                if is_last_try:
+                    raise
+
+    async def count_tokens(self, prompt: str) -> int | None:
+        """Return the number of tokens of a prompt, or None where the far end cannot count."""
+        for is_last_try in self._tries():
+            ready = await self.wait()
+            try:
+                return await ready.client.count_tokens(prompt)
+            except WorkerUnreachable as error:
+                self._lost(ready, error)
+                if is_last_try or not isinstance(error, WorkerAbsent):
+                    raise
+        return None
+
+    async def close(self) -> None:
+        """Let go of the far end; a shared worker lives on."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, CodeFuseError):
+                await self._connecting
+        if self._ready is not None:
+            await self._ready.client.close()
+            self._ready = None
+
+    def _tries(self) -> tuple[bool, ...]:
+        """Return whether each try is the last: a worker of ours may have left when it was idle, and is started anew."""
+        return (True,) if self._settings.endpoint else (False, True)
+
+    async def _ask(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         ready = await self.wait()
         self._tell(busy=self.status.busy + 1)
         try:
@@ -91,25 +129,6 @@ class Connection:
             raise
         finally:
             self._tell(busy=self.status.busy - 1)
-
-    async def count_tokens(self, prompt: str) -> int | None:
-        """Return the number of tokens of a prompt, or None where the far end cannot count."""
-        ready = await self.wait()
-        try:
-            return await ready.client.count_tokens(prompt)
-        except WorkerUnreachable as error:
-            self._lost(ready, error)
-            raise
-
-    async def close(self) -> None:
-        """Let go of the far end; a shared worker lives on."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, CodeFuseError):
-                await self._connecting
-        if self._ready is not None:
-            await self._ready.client.close()
-            self._ready = None
 
     async def _connect(self) -> Ready:
         self._tell(state="starting", message="Starting the model's worker", progress=None)
@@ -135,8 +154,11 @@ class Connection:
         self._tell(state="loading", message=message, progress=fraction)
 
     def _lost(self, ready: Ready, error: CodeFuseError) -> None:
-        if self._ready is ready:
-            self._ready = None
+        if self._ready is not ready:
+            return
+        self._ready = None
+        self._letting_go = asyncio.create_task(ready.client.close())
+        if self._settings.endpoint or not isinstance(error, WorkerAbsent):
             self._failed(error)
 
     def _failed(self, error: CodeFuseError) -> None:

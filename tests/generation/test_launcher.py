@@ -15,6 +15,7 @@ import pytest
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import WorkerFailed
 from codefuse_lsp.generation import launcher
+from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import GenerationRequest
 
 
@@ -94,6 +95,24 @@ def test_an_idle_worker_leaves_and_takes_its_files_along(home: Path, settings: S
     assert pid == 0 or gone(pid)
     assert launcher.workers() == []
     assert not list(launcher.runtime_dir().glob("*.sock"))
+
+
+async def test_whoever_comes_back_after_the_worker_left_gets_another_without_a_word(
+    home: Path, settings: Settings
+) -> None:
+    states: list[str] = []
+    connection = Connection(settings, lambda status: states.append(status.state))
+    request = GenerationRequest("x = ", max_tokens=3, temperature=0.0, ignore_eos=True)
+    first = "".join([chunk.text async for chunk in connection.generate(request)])
+    (worker,) = launcher.workers()
+    launcher.stop(worker)
+    again = "".join([chunk.text async for chunk in connection.generate(request)])
+    assert again == first
+    (worker,) = launcher.workers()
+    launcher.stop(worker)
+    assert await connection.count_tokens("x = ") == 3
+    assert "failed" not in states
+    await connection.close()
 
 
 def test_stop_ends_a_worker(home: Path, settings: Settings) -> None:
