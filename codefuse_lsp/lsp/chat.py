@@ -45,10 +45,17 @@ async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     except asyncio.CancelledError:
         reason = "cancelled"  # an ordinary end: the client gets what was said so far
     stream.flush()
-    conversations = await server.conversations()
-    turn_id = await asyncio.to_thread(conversations.add_round, conversation, params.message, stream.text)
+    turn_id = await _keep(server, conversation, params.message, stream.text)
     counts = ChatUsage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
     return ChatResult(conversation, turn_id, stream.text, reason, counts, left_out)
+
+
+async def _keep(server: CodeFuseServer, conversation: str, question: str, text: str) -> str:
+    """Put a round into the history and return the id of its answer; one that was never begun is not kept."""
+    if not text:
+        return uuid.uuid4().hex
+    conversations = await server.conversations()
+    return await asyncio.to_thread(conversations.add_round, conversation, question, text)
 
 
 async def _fitting(server: CodeFuseServer, params: ChatParams, conversation: str) -> tuple[ModelFormat, ChatPrompt]:
