@@ -20,11 +20,11 @@ LARGE_FILE_LINES = 50_000
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the suite and print its figures."""
     with screen.progress("Measuring") as report:
-        result = asyncio.run(bench.run(max(1, options.repeat), change_ms, report))
+        result = asyncio.run(bench.run(options.repeat, change_ms, report))
     if options.json:
         screen.out.print_json(json.dumps(result))
     else:
-        screen.out.print(_table(result))
+        screen.show(_table(result))
     return 0
 
 
@@ -49,7 +49,8 @@ def change_ms(count: int) -> list[float]:
 
 def _table(result: dict[str, Any]) -> Table:
     title = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    table = Table("measure", "median", "lowest", "highest", "unit", "runs", "target", box=None, title=title)
+    table = screen.table("measure", "median", "lowest", "highest", "unit", "runs", "target")
+    table.title = title
     for item in result["figures"]:
         numbers = (f"{item[name]:g}" for name in ("median", "lowest", "highest"))
         table.add_row(item["name"], *numbers, item["unit"], str(item["runs"]), item["target"])

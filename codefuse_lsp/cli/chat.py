@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from contextlib import aclosing
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, aclosing
 
 from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
 from codefuse_lsp.cli import screen
+from codefuse_lsp.cli.files import read_text
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.languages import language_of
-from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.generation.connection import Connection, Status
-from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.generation.request import Chunk, Priority
 from codefuse_lsp.prompts.chat import Reference
 from codefuse_lsp.prompts.formats import Turn, restorer
 from codefuse_lsp.suggestions.pipeline import model_format
@@ -21,36 +21,46 @@ from codefuse_lsp.suggestions.pipeline import model_format
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Print the answer on stdout as it is written."""
-    references = [_reference(path) for path in options.file]
+    references = [Reference(str(path), language_of(str(path)), read_text(path)) for path in options.file]
     return asyncio.run(_ask(settings, options.question, references))
 
 
 async def _ask(settings: Settings, question: str, references: list[Reference]) -> int:
-    with screen.progress("Looking for the model") as report:
-
-        def watch(status: Status) -> None:
-            if status.state in ("starting", "loading"):
-                report(status.message, status.progress)
-
-        connection = Connection(settings, watch)
-        ready = await connection.wait()
+    waiting = ExitStack()
+    report = waiting.enter_context(screen.progress("Looking for the model"))
+    connection = Connection(settings, lambda status: _tell(status, report))
     try:
-        model = model_format(ready.card, settings)
-        chosen = await fitting_chat(connection, settings, [Turn("human", question)], references, model)
+        with waiting:
+            ready = await connection.wait()
+            report("The model reads", None)
+            model = model_format(ready.card, settings)
+            chosen = await fitting_chat(connection, settings, [Turn("human", question)], references, model)
+            request = request_for(chosen.prompt, settings, Priority.CHAT)
+            chunks = stream_answer(connection, request, restorer(model))
+            first = await anext(chunks)
         if chosen.left_out:
-            screen.err.print(chosen.left_out)
-        request = request_for(chosen.prompt, settings, Priority.CHAT)
-        async with aclosing(stream_answer(connection, request, restorer(model))) as chunks:
-            async for chunk in chunks:
-                screen.out.print(chunk.text, end="", markup=False, soft_wrap=True)
-        screen.out.print()
+            screen.err.print(chosen.left_out, markup=False)
+        async with aclosing(chunks):
+            await _print(first, chunks, settings)
     finally:
         await connection.close()
     return 0
 
 
-def _reference(path: Path) -> Reference:
+def _tell(status: Status, report: screen.Report) -> None:
+    if status.state in ("starting", "loading"):
+        report(status.message, status.progress)
+
+
+async def _print(chunk: Chunk, rest: AsyncIterator[Chunk], settings: Settings) -> None:
+    """Print an answer as it comes, and end its last line even where it is broken off."""
     try:
-        return Reference(str(path), language_of(str(path)), path.read_text("utf-8", errors="replace"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from None
+        screen.out.print(chunk.text, end="", markup=False, soft_wrap=True)
+        async for chunk in rest:
+            screen.out.print(chunk.text, end="", markup=False, soft_wrap=True)
+    finally:
+        screen.out.print()
+    if chunk.finish_reason == "length":
+        screen.err.print(
+            f"Cut off after chat_max_tokens = {settings.chat_max_tokens}; --set chat_max_tokens=N allows more."
+        )

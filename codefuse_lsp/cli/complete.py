@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from codefuse_lsp import config
 from codefuse_lsp.cli import screen
+from codefuse_lsp.cli.files import read_text
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext, cursor_context
 from codefuse_lsp.context.languages import language_of
@@ -26,9 +28,10 @@ SHOWN_LINES = 4  # of the file, above the suggestion
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Print the suggestion on stdout; exit code 0 with text, 1 in silence."""
     path, line, column = options.place
-    lines = _read(path)
+    lines = _lines(read_text(path))
     if line > len(lines):
-        raise ConfigError(f"{path} has {len(lines)} lines; there is no line {line}.")
+        has = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+        raise ConfigError(f"{path} has {has}; there is no line {line}.")
     with screen.progress("Asking the model") as report:
         outcome, context = asyncio.run(_ask(settings, path, lines, line - 1, column - 1, report))
     if options.json:
@@ -69,13 +72,9 @@ async def _ask(
         await connection.close()
 
 
-def _read(path: Path) -> list[str]:
-    """Return the lines of a file with their ends, the last one without (LSP 3.17, section Text Documents)."""
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            lines = list(file)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from None
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text with their ends, the last one without (LSP 3.17, section Text Documents)."""
+    lines = list(io.StringIO(text, newline=""))
     return lines if lines and not lines[-1].endswith(("\n", "\r")) else [*lines, ""]
 
 

@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
+from codefuse_lsp import config
 from codefuse_lsp.cli import sample, screen
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError
@@ -65,7 +66,7 @@ class Demo:
         self._editor.listeners["codefuse/status"] = status.put_nowait
         self._editor.listeners["$/progress"] = self._progress
         self._editor.listeners["window/showDocument"] = self._show_document
-        options = {"model": settings.model, "endpoint": settings.endpoint, "chat_max_tokens": ANSWER_TOKENS}
+        options = {name: getattr(settings, name) for name in config.names()} | {"chat_max_tokens": ANSWER_TOKENS}
         begun = time.perf_counter()
         with screen.progress("Starting the language server") as report:
             await self._editor.initialize(self._root, options)
@@ -74,8 +75,10 @@ class Demo:
                     raise CodeFuseError(now["message"])
                 report(now["message"], now["progress"])
         seconds = time.perf_counter() - begun
-        self._console.print(Text.assemble(("codefuse-lsp", "bold"), f"  {now['model']} on {now['device']}, "
-                                          f"ready in {seconds:.1f} s, all on this machine"))  # fmt: skip
+        where = f"at {settings.endpoint}" if settings.endpoint else f"on {now['device']}, all on this machine"
+        self._console.print(
+            Text.assemble(("codefuse-lsp", "bold"), f"  {now['model']} ready in {seconds:.1f} s {where}")
+        )
         self._editor.open(self._uri, "python", sample.TEXT)
 
     async def end(self) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
-from rich.table import Table
+from rich.text import Text
 
 from codefuse_lsp import __version__, config
 from codefuse_lsp.cli import screen
+from codefuse_lsp.cli.files import problem_of_folder
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation import launcher
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         _print_settings(settings, options.json)
         return 0
     with screen.progress("Looking around"):
-        checks = list(examine(settings))
+        checks = list(examine(settings, options.warnings))
     if options.json:
         ok = all(check.ok for check in checks)
         screen.out.print_json(json.dumps({"ok": ok, "checks": [asdict(check) for check in checks]}))
@@ -47,15 +50,14 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     return 0 if all(check.ok for check in checks) else 1
 
 
-def examine(settings: Settings) -> Iterator[Check]:
-    """Yield every check in the order in which things depend on each other."""
+def examine(settings: Settings, warnings: Sequence[str] = ()) -> Iterator[Check]:
+    """Yield every check in the order in which things depend on each other; `warnings` are those of the settings."""
     yield Check("codefuse-lsp", True, __version__)
-    yield Check(
-        "Python", sys.version_info >= (3, 11), f"{platform.python_version()} ({sys.executable})", "Use 3.11 or later."
-    )
-    yield _attempt("settings", lambda: _settings_file(settings))
+    yield Check("Python", True, f"{platform.python_version()} ({sys.executable})")
+    yield _attempt("settings", lambda: _settings_file([*warnings, *_unknown_variables()]))
     yield _attempt("sockets", lambda: str(launcher.runtime_dir()))
-    yield _attempt("cache", _cache)
+    yield _attempt("cache", lambda: _folder(config.cache_dir(), "XDG_CACHE_HOME"))
+    yield _attempt("data", lambda: _folder(config.data_dir(), "XDG_DATA_HOME"))
     if settings.endpoint:
         yield _attempt("endpoint", lambda: asyncio.run(_endpoint(settings)))
         return
@@ -71,28 +73,31 @@ def _attempt(name: str, look: Callable[[], str]) -> Check:
         return Check(name, True, look())
     except CodeFuseError as error:
         return Check(name, False, "not well", str(error))
-    except (ImportError, OSError) as error:
+    except ImportError as error:
         return Check(name, False, "not well", f"{error}. Install the package again, in a fresh environment.")
+    except Exception as error:  # whatever it is, the other checks are still worth having
+        return Check(name, False, "not well", f"It cannot be looked at ({type(error).__name__}: {error}).")
 
 
-def _settings_file(settings: Settings) -> str:
-    _, warnings = config.load()
-    if warnings:
-        raise CodeFuseError(" ".join(warnings))
+def _settings_file(problems: Sequence[str]) -> str:
     path = config.user_file()
-    return f"{path} ({'read' if path.exists() else 'none, all defaults'})"
+    if "CODEFUSE_LSP_CONFIG" in os.environ and not path.exists():
+        problems = [*problems, f"CODEFUSE_LSP_CONFIG names {path}, which is not there."]
+    if problems:
+        raise CodeFuseError(" ".join(problems))
+    return f"{path} ({'read' if path.exists() else 'not there, which is fine'})"
 
 
-def _cache() -> str:
-    folder = config.cache_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
-    except OSError as error:
-        raise CodeFuseError(
-            f"{folder} cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder that can."
-        ) from None
+def _unknown_variables() -> list[str]:
+    """Return a sentence for each variable that looks like a setting and is none."""
+    known = {f"{config.ENVIRONMENT_PREFIX}{name.upper()}" for name in (*config.names(), "config")}
+    ours = (name for name in sorted(os.environ) if name.startswith(config.ENVIRONMENT_PREFIX))
+    return [f"environment: {name} names no setting." for name in ours if name not in known]
+
+
+def _folder(folder: Path, variable: str) -> str:
+    if problem := problem_of_folder(folder):
+        raise CodeFuseError(f"{folder} cannot be written ({problem}); set {variable} to a folder that can.")
     return f"{folder} ({psutil.disk_usage(str(folder)).free / 2**30:.1f} GiB free)"
 
 
@@ -122,35 +127,45 @@ def _model(settings: Settings) -> str:
     from codefuse_lsp.worker import loader
 
     folder = loader.find(settings)
-    placement = loader.preflight(folder, settings)
-    return f"{folder.name}: {placement}"
+    place = loader.preflight(folder, settings)
+    loader.load_tokenizer(folder, settings.trust_remote_code)
+    sizes = {name: f"{getattr(place, f'{name}_bytes') / 2**30:.1f} GiB" for name in ("weight", "kv", "free")}
+    return (
+        f"{loader.model_name(folder)} fits on {place.device}: {sizes['weight']} of weights in {place.dtype}, "
+        f"{sizes['kv']} for {settings.kv_slots} texts of {place.max_model_len:,} tokens; {sizes['free']} free"
+    )
 
 
 def _workers() -> str:
     workers = launcher.workers()
-    running = ", ".join(f"process {worker['pid']} with {worker['model']}" for worker in workers)
+    running = ", ".join(f"process {worker['pid']} for {worker['model']}" for worker in workers)
     return running or "none runs; an editor starts one when it needs it"
 
 
 def _print_checks(checks: list[Check]) -> None:
-    table = Table("", "", "", box=None, show_header=False, pad_edge=False)
+    table = screen.table("", "", "", heads=False)
     for check in checks:
-        mark = "[green]✓[/green]" if check.ok else "[red]✗[/red]"
-        table.add_row(mark, check.name, check.found if check.ok else f"[red]{check.mend or check.found}[/red]")
-    screen.out.print(table)
+        found = Text(check.found) if check.ok else Text(check.mend or check.found, "red")
+        table.add_row(screen.mark(check.ok), check.name, found)
+    screen.show(table)
 
 
 def _print_settings(settings: Settings, as_json: bool) -> None:
     rows: list[dict[str, Any]] = []
     for name in config.names():
         spec = config.spec(name)
-        value = getattr(settings, name)
-        rows.append({"name": name, "value": value, "scope": spec.scope.value, "help": spec.help})
+        value, default = getattr(settings, name), getattr(Settings(), name)
+        rows.append({"name": name, "value": value, "default": default, "scope": spec.scope.value, "help": spec.help})
     if as_json:
         screen.out.print_json(json.dumps(rows))
         return
-    table = Table("setting", "value", "set by", "meaning", box=None, pad_edge=False)
+    table = screen.table("setting", "value", "set by", "meaning")
     for row in rows:
         owner = "the user" if row["scope"] == "machine" else "a workspace too"
-        table.add_row(row["name"], repr(row["value"]), owner, row["help"])
-    screen.out.print(table)
+        table.add_row(row["name"], Text(_shown(row["value"])), owner, Text(row["help"]))
+    screen.show(table)
+
+
+def _shown(value: Any) -> str:
+    """Return a setting's value as it would be written in the settings file."""
+    return json.dumps(value, ensure_ascii=False)

@@ -17,14 +17,18 @@ from codefuse_lsp.generation.client import Client
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Print a row for each worker."""
+    """Print a row for each worker, and what those have to say that are not ready."""
     rows = asyncio.run(_rows())
     if options.json:
         screen.out.print_json(json.dumps(rows))
     elif not rows:
         screen.out.print("No worker runs. An editor starts one when it needs it.")
     else:
-        screen.out.print(_table(rows))
+        screen.show(_table(rows))
+        for row in rows:
+            if row["status"] != "ready":
+                part = f" ({row['progress']:.0%})" if row["progress"] is not None else ""
+                screen.out.print(f"process {row['pid']}: {row['message']}{part}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -43,9 +47,8 @@ async def _row(announced: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("process", "model", "device", "state", "running", "waiting", "idle", box=None, pad_edge=False)
+    table = screen.table("process", "model", "device", "state", "running", "waiting", "idle")
     for row in rows:
         counts = (str(row["running"]), str(row["waiting"]), f"{row['idle_seconds'] / 60:.0f} min")
-        state = row["status"] if row["status"] == "ready" else f"{row['status']}: {row['message']}"
-        table.add_row(str(row["pid"]), row["model"], row["device"], state, *counts)
+        table.add_row(str(row["pid"]), row["model"], row["device"], row["status"], *counts)
     return table

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -54,6 +55,14 @@ class Worker:
             self.status, self.message = "failed", f"The model could not be loaded ({type(error).__name__}: {error})."
         self.last_asked = time.monotonic()
         self.settled.set()
+
+    async def close(self) -> None:
+        """Refuse whoever waits or comes, and end what is being generated."""
+        if not self.settled.is_set():
+            self.status, self.message = "failed", "The worker was ended while it loaded the model; try again."
+            self.settled.set()
+        if self.engine is not None:
+            await asyncio.to_thread(self.engine.close)
 
     def _load(self) -> Any:
         from codefuse_lsp.worker.engine import Engine  # torch is imported here, behind the socket's first answer
@@ -122,7 +131,7 @@ def build_app(worker: Worker, rules: Rules) -> Starlette:
             Route("/health", health),
         ],
         middleware=[Middleware(Guard, rules=rules)],
-        exception_handlers={RequestRefused: _refused, ClientDisconnect: _gone},  # type: ignore[dict-item]
+        exception_handlers={RequestRefused: _refused, ClientDisconnect: _gone, HTTPException: _no_such_thing},  # type: ignore[dict-item]
     )
     app.state.worker = worker
     return app
@@ -234,6 +243,11 @@ def _head(model: str) -> dict[str, Any]:
 async def _refused(_request: Request, error: RequestRefused) -> Response:
     headers = {"Retry-After": "1"} if error.status in (429, 503) else None
     return JSONResponse(api.error_json(error), error.status, headers)
+
+
+async def _no_such_thing(request: Request, error: HTTPException) -> Response:
+    message = f"{request.method} {request.url.path} is nothing that this worker answers ({error.detail})."
+    return JSONResponse(api.error_json(RequestRefused(message, error.status_code)), error.status_code, error.headers)
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:

@@ -22,7 +22,7 @@ from codefuse_lsp.worker.checkpoint import find, model_name, read_config
 from codefuse_lsp.worker.preflight import RESERVE, Placement, preflight
 from codefuse_lsp.worker.tokenizer import Tokenizer, load_tokenizer
 
-__all__ = ["LoadedModel", "find", "load", "preflight"]
+__all__ = ["LoadedModel", "find", "load", "load_tokenizer", "model_name", "preflight"]
 
 # What transformers needs beside itself for checkpoints that are quantised already.
 PACKAGES = {

