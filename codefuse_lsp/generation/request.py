@@ -1,7 +1,7 @@
 """What is asked of a model and what comes back, on both sides of the wire.
 
 A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions
-API with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and one of our own, `heal`.
+API with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class GenerationRequest:
 
     `heal` is text cut from the end of the prompt at the cursor (a half word, white space): the model is held to
     begin its answer with it, so that it is tokenised as the model would have written it. It is part of the answer.
+    `client` shares the model fairly with others of its class. A newer ghost text of the same `client` and `document`
+    replaces an older one. Both are opaque names, never a path.
     """
 
     prompt: str
@@ -41,6 +43,18 @@ class GenerationRequest:
     ignore_eos: bool = False
     add_special_tokens: bool = False  # our prompts carry their own BOS where the format has one
     heal: str = ""
+    n: int = 1  # answers to the same prompt; their chunks come mixed, told apart by `index`
+    client: str = ""  # OpenAI's field `user`
+    document: str = ""
+    deadline: float | None = None  # seconds from arrival; what has not ended by then ends with the text so far
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request stands while it waits: how many go before it, and the seconds that may take."""
+
+    position: int
+    expected_wait: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +77,17 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of the answer, exact to the character; the last one has `finish_reason`. `usage` counts up to here."""
+    """A piece of the answer, exact to the character; the last one has `finish_reason`. `usage` counts up to here.
+
+    While a request waits, chunks without text tell its `place`.
+    """
 
     text: str
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     usage: Usage | None = None
+    index: int = 0  # which of `n` answers this belongs to
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +123,9 @@ def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any
         "logprobs": request.logprobs,
         "ignore_eos": request.ignore_eos or None,
         "heal": request.heal or None,
+        "n": request.n if request.n > 1 else None,
+        "user": request.client or None,
+        "document": request.document or None,
+        "deadline": request.deadline,
     }
     return body | {name: value for name, value in optional.items() if value is not None}
