@@ -1,126 +1,126 @@
 """Keys and values of past tokens, kept for whoever continues the same text.
 
-Input: token ids. Output: a slot whose cache already holds the longest common prefix. Knows nothing of requests.
+Input: token ids. Output: a slot that already holds their longest common prefix. Knows nothing of requests.
 
-Letters: B batch (1 a slot), H key/value heads, L tokens, D head dimension. Memory of a slot is
-2 * layers * H * D * capacity * bytes per number, and the number of slots is a setting, so the whole is bounded.
+Letters: S slots, H key/value heads, C tokens that a slot can hold, N new tokens, D head size. The memory of all is
+2 * layers * S * H * C * D * bytes per number; a CPU takes it page by page as it is written to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Ids
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
 
-SMALLEST_CAPACITY = 256  # tokens; capacity doubles from here
-
-
-class SlotLayer(DynamicLayer):
-    """One layer's K and V, written in place into room that doubles; the first `length` positions hold tokens."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.length = 0
-        self._k: torch.Tensor | None = None
-        self._v: torch.Tensor | None = None
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append K and V, (B, H, new, D) each; return all of them, (B, H, L, D)."""
-        start, end = self.length, self.length + key_states.shape[-2]
-        self._k = _with_room(self._k, key_states, start, end)
-        self._v = _with_room(self._v, value_states, start, end)
-        self._k[:, :, start:end] = key_states
-        self._v[:, :, start:end] = value_states
-        self.length, self.is_initialized = end, True
-        return self._k[:, :, :end], self._v[:, :, :end]
-
-    def get_seq_length(self) -> int:
-        """Return the number of tokens held."""
-        return self.length
-
-    def copy_from(self, other: SlotLayer, length: int) -> None:
-        """Take the first `length` tokens of another slot's layer."""
-        self.length = 0
-        if other._k is not None and other._v is not None:
-            self.update(other._k[:, :, :length], other._v[:, :, :length])
+from codefuse_lsp.worker.attention import Past, Rows, Span
 
 
-def _with_room(room: torch.Tensor | None, new: torch.Tensor, used: int, needed: int) -> torch.Tensor:
-    """Return `room`, or a larger one with its first `used` tokens, that holds `needed` tokens."""
-    if room is not None and room.shape[-2] >= needed:
-        return room
-    capacity = max(SMALLEST_CAPACITY, 1 << (needed - 1).bit_length())
-    larger = new.new_empty((*new.shape[:-2], capacity, new.shape[-1]))  # (B, H, capacity, D)
-    if room is not None:
-        larger[..., :used, :] = room[..., :used, :]
-    return larger
+class SlotCache(Cache):
+    """The keys and values of every slot, written in place; what a model's `update` returns is read by `attend`."""
+
+    def __init__(self, num_slots: int, capacity: int) -> None:
+        super().__init__(layers=[])
+        self._shape = (num_slots, capacity + 1)  # one more place, for rows of a fixed-shape batch that are no text
+        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._batch: list[Span] | Rows = []
+
+    @contextmanager
+    def writing(self, batch: list[Span] | Rows) -> Iterator[None]:
+        """Let the pass inside write to and look at these slots; passes may be nested."""
+        before, self._batch = self._batch, batch
+        try:
+            yield
+        finally:
+            self._batch = before
+
+    def update(  # type: ignore[override]
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Past, None]:
+        """Write the new keys and values, (1, H, N, D), to their slots."""
+        keys, values = self._buffers(layer_idx, key_states, value_states)
+        if isinstance(self._batch, Rows):
+            keys[self._batch.slots, :, self._batch.positions] = key_states[0].transpose(0, 1)
+            values[self._batch.slots, :, self._batch.positions] = value_states[0].transpose(0, 1)
+            return Past(keys, values, self._batch), None
+        offset = 0
+        for span in self._batch:
+            keys[span.slot, :, span.start : span.end] = key_states[0, :, offset : offset + span.length]
+            values[span.slot, :, span.start : span.end] = value_states[0, :, offset : offset + span.length]
+            offset += span.length
+        return Past(keys, values, self._batch), None
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Return 0: positions are always given, and no mask is made from this."""
+        return 0
+
+    @torch.inference_mode()
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` tokens of one slot to another."""
+        for keys, values in self._layers.values():
+            keys[target, :, :length] = keys[source, :, :length]
+            values[target, :, :length] = values[source, :, :length]
+
+    def clear(self) -> None:
+        """Give the memory back; what was held is lost."""
+        self._layers = {}
+
+    def _buffers(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if layer not in self._layers:
+            slots, capacity = self._shape
+            self._layers[layer] = (
+                key.new_empty(slots, key.shape[1], capacity, key.shape[3]),  # (S, H, C, D)
+                # Places that no text has reached are masked, but 0 * NaN is NaN: no uninitialised number may be seen.
+                value.new_zeros(slots, value.shape[1], capacity, value.shape[3]),  # (S, H, C, D)
+            )
+        return self._layers[layer]
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """The cache of one sequence and the ids of the tokens that it holds."""
+    """One row of the cache and the ids of the tokens that it holds."""
 
-    layers: list[SlotLayer]
-    cache: Cache = field(init=False)
+    index: int
     token_ids: list[int] = field(default_factory=list)
     busy: bool = False
     last_used: int = 0
 
-    def __post_init__(self) -> None:
-        self.cache = Cache(layers=list(self.layers))
-
-    def truncate(self, length: int) -> None:
-        """Forget every token from `length` on; also mends layers that a failed forward left uneven."""
-        del self.token_ids[length:]
-        for layer in self.layers:
-            layer.length = min(layer.length, length)
-
-    def copy_prefix(self, other: Slot, length: int) -> None:
-        """Become the first `length` tokens of another slot."""
-        self.token_ids = other.token_ids[:length]
-        for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine.copy_from(theirs, length)
-
-    def clear(self) -> None:
-        """Give the memory back."""
-        self.token_ids = []
-        for layer in self.layers:
-            layer.length, layer._k, layer._v = 0, None, None
-
 
 class SlotPool:
-    """A fixed number of slots; each request gets the one that saves most work, the least recently used goes first."""
+    """A fixed number of slots; each text gets the one that saves most work, the least recently used goes first."""
 
-    def __init__(self, num_slots: int, num_layers: int) -> None:
-        self.slots = [Slot([SlotLayer() for _ in range(num_layers)]) for _ in range(num_slots)]
+    def __init__(self, num_slots: int, capacity: int) -> None:
+        self.cache = SlotCache(num_slots, capacity)
+        self.slots = [Slot(index) for index in range(num_slots)]
+        self._capacity = capacity
         self._clock = count(1)
 
     @property
-    def has_free(self) -> bool:
-        """Whether a sequence could be admitted now."""
-        return any(not slot.busy for slot in self.slots)
+    def tokens(self) -> tuple[int, int]:
+        """Tokens held, and tokens that could be held."""
+        return sum(len(slot.token_ids) for slot in self.slots), self._capacity * len(self.slots)
 
     def acquire(self, token_ids: Ids[int]) -> Slot:
         """Return a free slot holding the longest common prefix with `token_ids` that any slot has, all but its last.
 
         The last token is always computed again, since its logits are wanted. Raises LookupError when no slot is free.
         """
-        shared = {id(slot): common_prefix(slot.token_ids, token_ids[:-1]) for slot in self.slots}
-        best = max(self.slots, key=lambda slot: (shared[id(slot)], not slot.busy))
-        length = shared[id(best)]
+        shared = {slot.index: common_prefix(slot.token_ids, token_ids, len(token_ids) - 1) for slot in self.slots}
+        best = max(self.slots, key=lambda slot: (shared[slot.index], not slot.busy))
+        length = shared[best.index]
         if best.busy or 2 * length < len(best.token_ids):  # spare a long text that somebody may still continue
             slot = self._least_recently_used()
-            if slot is not best:
-                slot.copy_prefix(best, length)
+            if slot is not best and length:
+                self.cache.copy(best.index, slot.index, length)
+            slot.token_ids = best.token_ids[:length]
         else:
             slot = best
-        slot.truncate(length)
+            del slot.token_ids[length:]
         slot.busy, slot.last_used = True, next(self._clock)
         return slot
 
@@ -129,10 +129,10 @@ class SlotPool:
         slot.busy, slot.last_used = False, next(self._clock)
 
     def clear(self) -> None:
-        """Give back the memory of every slot that is not in use."""
+        """Give back all memory; slots in use are computed again."""
+        self.cache.clear()
         for slot in self.slots:
-            if not slot.busy:
-                slot.clear()
+            slot.token_ids = []
 
     def _least_recently_used(self) -> Slot:
         free = [slot for slot in self.slots if not slot.busy]
@@ -141,9 +141,9 @@ class SlotPool:
         return min(free, key=lambda slot: slot.last_used)
 
 
-def common_prefix(left: Ids[int], right: Ids[int]) -> int:
-    """Return how many leading ids are equal."""
-    for index, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return index
-    return min(len(left), len(right))
+def common_prefix(left: Ids[int], right: Ids[int], limit: int) -> int:
+    """Return how many leading ids are equal, at most `limit`."""
+    limit = min(limit, len(left), len(right))
+    if left[:limit] == right[:limit]:  # compared in C, as keystrokes at the end of a text are
+        return limit
+    return next(index for index in range(limit) if left[index] != right[index])

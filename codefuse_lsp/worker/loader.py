@@ -73,6 +73,10 @@ def load(settings: Settings, report: Report) -> LoadedModel:
             f"{name}: its tokenizer has {tokenizer.vocab_size} tokens, the model knows {rows}; "
             f"the tokenizer files in {folder} belong to another model."
         )
+    if placement.device == "cpu":
+        from codefuse_lsp.worker.linear import pack_linears
+
+        pack_linears(model)
     report(f"Loading {name}", 1.0)
     return LoadedModel(model, tokenizer, name, folder, placement.device, placement.dtype, placement.max_model_len)
 

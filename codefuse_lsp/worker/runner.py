@@ -1,38 +1,112 @@
-"""One forward pass of the model as transformers defines it. Token ids in, logits out; knows nothing of requests."""
+"""One forward pass of the model as transformers defines it, over the new tokens of several texts at once.
+
+Token ids in, logits out. Knows nothing of requests.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from collections.abc import Sequence as Ids
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import AttentionInterface
 
-from codefuse_lsp.worker.kv_cache import Slot
+from codefuse_lsp.errors import ModelError
+from codefuse_lsp.worker import attention
+from codefuse_lsp.worker.attention import Span
+from codefuse_lsp.worker.kv_cache import Slot, SlotCache
+
+AttentionInterface.register(attention.NAME, attention.attend)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """New tokens of one text, and for how many of the last of them logits are wanted."""
+
+    slot: Slot
+    token_ids: Ids[int]
+    num_logits: int = 1
+
+
+class Abandoned(Exception):
+    """A pass was given up between two layers."""
 
 
 class Runner:
-    """The model on its device, driven with our own cache."""
+    """A model on its device, this runner's alone, driven with our own cache.
 
-    def __init__(self, model: Any) -> None:
+    `between_layers` is called before each layer of a pass. What it raises ends the pass, and the slots are as they were
+    before. It may run another pass on other slots, since a pass keeps nothing but what it has written to its own.
+    """
+
+    def __init__(self, model: Any, cache: SlotCache, between_layers: Callable[[], None] = lambda: None) -> None:
         self._model = model
+        self._cache = cache
         self._device = model.get_input_embeddings().weight.device
-        self.num_layers: int = model.config.get_text_config().num_hidden_layers
+        names = inspect.signature(model.forward).parameters
+        self._cache_name = "cache" if "cache" in names else "past_key_values"  # its name until transformers 5.23
+        model.set_attn_implementation(attention.NAME)
+        self._hooks = [layer.register_forward_pre_hook(lambda *_: between_layers()) for layer in decoder_layers(model)]
 
     @torch.inference_mode()
-    def forward(self, slot: Slot, token_ids: Ids[int]) -> torch.Tensor:
-        """Append `token_ids` to the slot and return the logits after the last of them, (V,) in fp32.
-
-        A pass that fails leaves the slot as it was.
-        """
-        start = len(slot.token_ids)
-        ids = torch.tensor([token_ids], device=self._device)  # (1, L)
-        positions = torch.arange(start, start + len(token_ids), device=self._device)[None]  # (1, L)
-        try:
+    def forward(self, works: Ids[Work]) -> list[torch.Tensor]:
+        """Append each text's tokens to its slot; return the logits after the last ones of each, (num_logits, V)."""
+        spans = [Span(work.slot.index, len(work.slot.token_ids), len(work.token_ids)) for work in works]
+        ids = [token_id for work in works for token_id in work.token_ids]
+        positions = [position for span in spans for position in range(span.start, span.end)]
+        wanted: list[int] = []
+        offset = 0
+        for work in works:
+            offset += len(work.token_ids)
+            wanted += range(offset - work.num_logits, offset)
+        with self._cache.writing(spans):
             output = self._model(
-                input_ids=ids, position_ids=positions, past_key_values=slot.cache, use_cache=True, logits_to_keep=1
+                input_ids=self._tensor(ids)[None],  # (1, N)
+                position_ids=self._tensor(positions)[None],  # (1, N)
+                use_cache=True,
+                logits_to_keep=self._tensor(wanted),
+                **{self._cache_name: self._cache},
             )
-        except BaseException:
-            slot.truncate(start)
-            raise
-        slot.token_ids.extend(token_ids)
-        return output.logits[0, -1].float()  # type: ignore[no-any-return]  # (V,)
+        if any(len(work.slot.token_ids) != span.start for work, span in zip(works, spans, strict=True)):
+            raise Abandoned  # the slots were cleared in the middle of the pass
+        for work in works:
+            work.slot.token_ids.extend(work.token_ids)
+        return list(torch.split(output.logits[0].float(), [work.num_logits for work in works]))  # of (num_logits, V)
+
+    def try_out(self, slot: Slot) -> None:
+        """Pass one token, whose result nobody reads; raises ModelError when the model cannot be driven like this."""
+        try:
+            self.forward([Work(slot, [0])])
+        except (AttributeError, TypeError, NotImplementedError, ValueError) as error:
+            self.close()
+            kind = self._model.config.model_type
+            raise ModelError(
+                f"Models of the kind {kind} keep their keys and values in a form that this engine does not know "
+                f"({type(error).__name__}); serve it with vLLM or as GGUF, and set endpoint or model to that."
+            ) from None
+        finally:
+            slot.token_ids.clear()
+
+    def close(self) -> None:
+        """Let go of the model."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def _tensor(self, values: list[int]) -> torch.Tensor:
+        return torch.tensor(values, device=self._device)
+
+
+def decoder_layers(model: Any) -> Any:
+    """Return the model's list of layers: the longest list of modules in it, one for each hidden layer.
+
+    Raises ModelError when the model is not built like that.
+    """
+    wanted = model.config.get_text_config().num_hidden_layers
+    lists = (module for module in model.modules() if isinstance(module, torch.nn.ModuleList))
+    found = next((layers for layers in lists if len(layers) == wanted), None)
+    if found is None:
+        raise ModelError("This model is not a stack of decoder layers, which is all that this engine runs.")
+    return found

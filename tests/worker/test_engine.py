@@ -1,21 +1,43 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.errors import RequestRefused
+from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority
 from codefuse_lsp.worker.engine import PREFILL_CHUNK, Engine
 from codefuse_lsp.worker.loader import LoadedModel, load
+from codefuse_lsp.worker.speculation import PromptLookup
 
 PROMPT = "def add(a, b):\n    return a"
+LONG = "".join(f"x_{number} = {number}\n" for number in range(120))
+
+
+class AlwaysWrong:
+    """Guesses that no greedy text would follow."""
+
+    def propose(self, token_ids: list[int], limit: int) -> list[int]:
+        return [3, 4, 5][:limit]
+
+    def observe(self, num_tokens: int, proposed: int, accepted: int) -> None:
+        pass
+
+
+class Mixed(AlwaysWrong):
+    """Guesses that are sometimes right: what came before, again."""
+
+    def propose(self, token_ids: list[int], limit: int) -> list[int]:
+        return token_ids[-4:-1][:limit]
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +58,16 @@ class Steps:
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
-        self.priorities: list[int] = []
+        self.priorities: list[list[int]] = []
         forward, step = engine._runner.forward, engine._step
 
-        def watched_forward(slot: Any, ids: Any) -> torch.Tensor:
-            self.sizes.append(len(ids))
-            return forward(slot, ids)
+        def watched_forward(works: Any) -> list[torch.Tensor]:
+            self.sizes.append(sum(len(work.token_ids) for work in works))
+            return forward(works)
 
-        def watched_step(sequence: Any) -> None:
-            self.priorities.append(sequence.priority)
-            step(sequence)
+        def watched_step(planned: Any) -> None:
+            self.priorities.append([sequence.priority for sequence in planned.sequences])
+            step(planned)
 
         monkeypatch.setattr(engine._runner, "forward", watched_forward)
         monkeypatch.setattr(engine, "_step", watched_step)
@@ -79,7 +101,8 @@ def generated(loaded: LoadedModel, prompt: str, count: int) -> list[int]:
     """Return what transformers' own `generate` makes of a prompt, greedily."""
     ids = torch.tensor([loaded.tokenizer.encode(prompt)])
     eos = list(loaded.tokenizer.eos_ids)
-    output = loaded.model.generate(
+    model = AutoModelForCausalLM.from_pretrained(loaded.folder, dtype=torch.float32)
+    output = model.generate(
         ids,
         attention_mask=torch.ones_like(ids),
         max_new_tokens=count,
@@ -128,16 +151,19 @@ async def test_closing_the_stream_while_prefilling_stops_within_one_chunk(engine
     seen = len(steps.sizes)
     await asyncio.gather(task, return_exceptions=True)
     await idle(engine)
-    assert set(steps.sizes) == {PREFILL_CHUNK} and PREFILL_CHUNK <= 256
-    assert len(steps.sizes) <= seen + 2
+    assert set(steps.sizes) == {PREFILL_CHUNK["cpu"]} and PREFILL_CHUNK["cpu"] <= 256
+    assert len(steps.sizes) <= seen + 1
 
 
 async def test_ghost_text_overtakes_a_running_chat(engine: Engine, steps: Steps) -> None:
     async with aclosing(engine.generate(request(max_tokens=400))) as chat:
         await anext(chat)
+        before = len(steps.priorities)
         await answer(engine, request("import os\n", priority=Priority.GHOST_TEXT, max_tokens=8))
-        ghost = [index for index, priority in enumerate(steps.priorities) if priority == Priority.GHOST_TEXT]
-        assert ghost == list(range(ghost[0], ghost[0] + 8))
+        after = steps.priorities[before:]
+        first = next(index for index, present in enumerate(after) if Priority.GHOST_TEXT in present)
+        assert first <= 2  # the step in flight, and one begun as the request arrived
+        assert [Priority.GHOST_TEXT, Priority.CHAT] in after  # and the chat goes on beside it
 
 
 async def test_a_chat_that_lost_its_slot_goes_on_where_it_was(loaded: LoadedModel) -> None:
@@ -194,20 +220,54 @@ async def test_a_prompt_that_cannot_be_continued_is_refused(
     assert caught.value.status == 400
 
 
-async def test_out_of_memory_ends_one_request_with_a_sentence_and_not_the_engine(
+async def test_out_of_memory_shrinks_what_is_read_at_once_and_the_answer_is_the_same(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = engine._runner.forward
+    text, _ = await answer(engine, request(LONG))
+
+    def fail_when_large(works: Any) -> list[torch.Tensor]:
+        if sum(len(work.token_ids) for work in works) > 64:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(works)
+
+    engine._slots.clear()
+    monkeypatch.setattr(engine._runner, "forward", fail_when_large)
+    again, _ = await answer(engine, request(LONG))
+    assert again == text
+    assert "64 tokens at a time" in engine.notice
+
+
+async def test_memory_that_is_never_enough_ends_one_request_with_a_sentence_and_not_the_engine(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forward = engine._runner.forward
 
-    def fail(slot: Any, ids: Any) -> torch.Tensor:
+    def fail(works: Any) -> list[torch.Tensor]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(engine._runner, "forward", fail)
-    with pytest.raises(RequestRefused, match="out of memory"):
+    with pytest.raises(CodeFuseError, match="Memory ran out"):
         await answer(engine, request())
     monkeypatch.setattr(engine._runner, "forward", forward)
     text, _ = await answer(engine, request())
     assert text
+
+
+async def test_a_lost_device_ends_the_engine_and_says_why(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons: list[str] = []
+    engine = Engine(loaded, num_slots=1, on_fatal=reasons.append)
+
+    def fail(works: Any) -> list[torch.Tensor]:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(engine._runner, "forward", fail)
+    with pytest.raises(CodeFuseError, match="GPU"):
+        await answer(engine, request())
+    engine.close()
+    assert len(reasons) == 1
+    with pytest.raises(RequestRefused, match="shutting down"):
+        await answer(engine, request())
 
 
 async def test_a_hundred_cancelled_requests_leave_nothing_behind(engine: Engine) -> None:
@@ -225,12 +285,12 @@ async def test_a_hundred_cancelled_requests_leave_nothing_behind(engine: Engine)
 
 
 async def test_a_full_queue_refuses_with_429(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine._scheduler, "_max_waiting", 2)
+    monkeypatch.setattr(engine._scheduler, "max_waiting", 2)
     results = await asyncio.gather(
         *(answer(engine, request(f"x = {n}", max_tokens=50)) for n in range(20)), return_exceptions=True
     )
     refused = [result for result in results if isinstance(result, RequestRefused)]
-    assert refused and all(error.status == 429 for error in refused)
+    assert refused and all(error.status == 429 and error.retry_after for error in refused)
     assert len(refused) + sum(isinstance(result, tuple) for result in results) == 20
 
 
@@ -247,3 +307,117 @@ async def test_closing_the_engine_ends_requests_with_a_sentence(loaded: LoadedMo
     with pytest.raises(RequestRefused, match="shutting down"):
         async for _ in stream:
             pass
+
+
+async def test_ghost_text_is_served_in_the_middle_of_a_chats_chunk_which_is_not_lost(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = Engine(loaded, num_slots=3)
+    wanted = [request(LONG), request("import os\n", priority=Priority.GHOST_TEXT, max_tokens=8)]
+    alone = [(await answer(quiet, item))[0] for item in wanted]
+    quiet.close()
+    calls = 0
+    arrived = threading.Event()
+    real = Engine._between_layers
+
+    def wait_for_ghost(engine: Engine) -> None:
+        nonlocal calls
+        calls += bool(engine._under_way)
+        if calls == 2:  # in the chat's first chunk, before its second layer
+            arrived.set()
+            assert something_comes(engine)
+        real(engine)
+
+    def something_comes(engine: Engine) -> bool:
+        with engine._wake:
+            return engine._wake.wait_for(lambda: bool(engine._arrived), timeout=20)
+
+    monkeypatch.setattr(Engine, "_between_layers", wait_for_ghost)
+    engine = Engine(loaded, num_slots=3)
+    steps = Steps(engine, monkeypatch)
+    chat = asyncio.ensure_future(answer(engine, wanted[0]))
+    await asyncio.to_thread(arrived.wait, 20)
+    ghost, _ = await answer(engine, wanted[1])
+    assert not chat.done()
+    assert [ghost, (await chat)[0]] == [alone[1], alone[0]]
+    assert steps.priorities[:2] == [[Priority.CHAT], [Priority.GHOST_TEXT]]
+    assert sum(size for size in steps.sizes if size > 16) == len(loaded.tokenizer.encode(LONG))  # nothing read twice
+    engine.close()
+
+
+async def test_a_cancel_ends_a_chunk_between_two_layers(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = 0
+    begun = threading.Event()
+    real = Engine._between_layers
+
+    def wait_for_cancel(engine: Engine) -> None:
+        nonlocal layers
+        if not engine._under_way:
+            return
+        layers += 1
+        begun.set()
+        with engine._wake:
+            assert engine._wake.wait_for(lambda: engine._news, timeout=20)
+        real(engine)
+
+    monkeypatch.setattr(Engine, "_between_layers", wait_for_cancel)
+    engine = Engine(loaded, num_slots=1)
+    task = asyncio.ensure_future(answer(engine, request(LONG)))
+    await asyncio.to_thread(begun.wait, 20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await idle(engine)
+    assert layers == 1
+    assert engine.kv_tokens[0] == 0
+    engine.close()
+
+
+async def test_several_answers_read_their_prompt_once(engine: Engine, steps: Steps) -> None:
+    chunks = [c async for c in engine.generate(request(LONG, n=3, temperature=1.0, seed=5, max_tokens=10))]
+    texts = ["".join(c.text for c in chunks if c.index == index) for index in range(3)]
+    assert len(set(texts)) == 3
+    assert sorted(c.index for c in chunks if c.finish_reason) == [0, 1, 2]
+    assert sum(size for size in steps.sizes if size > 16) < 1.1 * len(engine.loaded.tokenizer.encode(LONG))
+    first, _ = await answer(engine, request(LONG, temperature=1.0, seed=5, max_tokens=10))
+    assert texts[0] == first
+
+
+async def test_a_newer_ghost_text_of_a_document_ends_the_older_one(engine: Engine) -> None:
+    wanted = request(priority=Priority.GHOST_TEXT, client="editor", document="1", max_tokens=900)
+    async with aclosing(engine.generate(wanted)) as older:
+        await anext(older)
+        newer = asyncio.ensure_future(answer(engine, replace(wanted, max_tokens=5)))
+        reasons = [chunk.finish_reason async for chunk in older]
+        assert reasons[-1] == "cancelled"
+        assert (await newer)[1].finish_reason == "length"
+
+
+async def test_a_deadline_ends_an_answer_with_the_text_so_far(engine: Engine) -> None:
+    text, last = await answer(engine, request(max_tokens=1500, deadline=0.3))
+    assert last.finish_reason == "length"
+    assert last.usage is not None and last.usage.completion_tokens < 1500
+    assert text
+
+
+async def test_those_who_wait_are_told_their_place(loaded: LoadedModel) -> None:
+    engine = Engine(loaded, num_slots=1)
+    async with aclosing(engine.generate(request(max_tokens=900))) as first:
+        await anext(first)
+        async with aclosing(engine.generate(request("import os\n"))) as second:
+            told = await anext(second)
+            assert told.place is not None and told.place.position == 1 and told.place.expected_wait > 0
+            assert not told.text
+    engine.close()
+
+
+@pytest.mark.parametrize("drafter", [PromptLookup, AlwaysWrong, Mixed], ids=["lookup", "wrong", "mixed"])
+async def test_greedy_text_is_the_same_whatever_is_guessed(loaded: LoadedModel, drafter: Any) -> None:
+    plain = Engine(loaded, num_slots=2, drafter=lambda: None)
+    guessing = Engine(loaded, num_slots=2, drafter=drafter)
+    for prompt in (PROMPT, LONG, "a a a a a a a a a a"):
+        wanted = request(prompt, max_tokens=80)
+        assert (await answer(guessing, wanted))[0] == (await answer(plain, wanted))[0]
+    sampled = request(LONG, temperature=0.8, seed=3, max_tokens=40)
+    assert (await answer(guessing, sampled))[0] == (await answer(plain, sampled))[0]
+    plain.close()
+    guessing.close()

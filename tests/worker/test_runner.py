@@ -1,0 +1,173 @@
+"""The packed pass over slots against each model's own attention and cache, family by family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from codefuse_lsp.errors import ModelError
+from codefuse_lsp.worker.kv_cache import SlotPool
+from codefuse_lsp.worker.runner import Abandoned, Runner, Work
+
+SMALL = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+WINDOW = {"sliding_window": 8, "use_sliding_window": True, "max_window_layers": 0}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "mistral": {"sliding_window": 8},
+    "qwen2": {},
+    "qwen2 with a window": {"model_type": "qwen2", **WINDOW},
+    "qwen3": {"head_dim": 16},
+    "qwen3_moe": {"head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    "starcoder2": {"sliding_window": 8},
+    "gemma": {"head_dim": 16},
+    "gemma2": {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 16},
+    "gemma3_text": {"head_dim": 16, "sliding_window": 8, "query_pre_attn_scalar": 16},
+    "phi3": {},
+    "granite": {},
+    "olmo2": {},
+    "cohere": {},
+    "stablelm": {},
+    "gpt_neox": {"num_key_value_heads": None},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
+}
+
+
+LATENT = {
+    "model_type": "deepseek_v2",
+    "first_k_dense_replace": 2,
+    "q_lora_rank": None,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 12,
+    "num_key_value_heads": 4,
+}
+
+
+def models(family: str, changes: dict[str, Any] | None = None) -> tuple[Any, Any]:
+    """Return the same random model twice: one as transformers runs it, one for the runner."""
+    changes = dict(FAMILIES[family] if changes is None else changes)
+    kind = changes.pop("model_type", family)
+    made = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        config = AutoConfig.for_model(kind, **{k: v for k, v in {**SMALL, **changes}.items() if v is not None})
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter.data, std=0.2)
+        made.append(model.eval())
+    made[1].load_state_dict(made[0].state_dict())
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_texts_packed_together_get_the_logits_that_each_gets_alone(family: str) -> None:
+    plain, driven = models(family)
+    pool = SlotPool(3, 128)
+    runner = Runner(driven, pool.cache)
+    texts = [[(7 * n + 3 * i) % 90 + 5 for i in range(length)] for n, length in enumerate((40, 9, 25))]
+    slots = [pool.acquire(text) for text in texts]
+    runner.forward([Work(slot, text[:4]) for slot, text in zip(slots, texts, strict=True)])
+    runner.forward([Work(slots[0], texts[0][4:30]), Work(slots[1], texts[1][4:5])])
+    results = runner.forward([Work(s, t[len(s.token_ids) :], 2) for s, t in zip(slots, texts, strict=True)])
+    for text, slot, logits in zip(texts, slots, results, strict=True):
+        with torch.inference_mode():
+            expected = plain(torch.tensor([text])).logits[0, -2:]
+        torch.testing.assert_close(logits, expected, rtol=1e-3, atol=1e-3)
+        assert slot.token_ids == text
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+def test_a_text_cut_in_pieces_anyhow_gets_the_same_logits(pieces: list[int]) -> None:
+    plain, driven = LLAMA
+    pool = SlotPool(1, 256)
+    runner = Runner(driven, pool.cache)
+    text = [(3 * i) % 90 + 5 for i in range(sum(pieces))]
+    slot = pool.acquire(text)
+    for piece in pieces:
+        done = len(slot.token_ids)
+        (logits,) = runner.forward([Work(slot, text[done : done + piece])])
+    with torch.inference_mode():
+        expected = plain(torch.tensor([text])).logits[0, -1:]
+    torch.testing.assert_close(logits, expected, rtol=1e-3, atol=1e-3)
+    runner.close()
+
+
+LLAMA = models("llama")
+
+
+def test_a_pass_that_is_given_up_between_layers_leaves_the_slot_as_it_was() -> None:
+    _, driven = models("llama")
+    pool = SlotPool(1, 128)
+    give_up = False
+
+    def between_layers() -> None:
+        if give_up:
+            raise Abandoned
+
+    runner = Runner(driven, pool.cache, between_layers)
+    slot = pool.acquire([5, 6, 7])
+    runner.forward([Work(slot, [5, 6])])
+    give_up = True
+    with pytest.raises(Abandoned):
+        runner.forward([Work(slot, [7, 8])])
+    give_up = False
+    (logits,) = runner.forward([Work(slot, [9])])
+    other = pool.slots[0]
+    assert other.token_ids == [5, 6, 9]
+    other.token_ids = []
+    torch.testing.assert_close(runner.forward([Work(other, [5, 6, 9])])[0], logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_pass_in_the_middle_of_another_changes_neither() -> None:
+    _, driven = models("llama")
+    pool = SlotPool(2, 128)
+    inner: list[torch.Tensor] = []
+
+    def between_layers() -> None:
+        if not inner:
+            inner.append(torch.empty(0))
+            inner.append(runner.forward([Work(second, [20, 21, 22])])[0])
+
+    runner = Runner(driven, pool.cache, between_layers)
+    first, second = pool.acquire([1]), pool.acquire([2])
+    (outer,) = runner.forward([Work(first, [10, 11, 12, 13])])
+    for slot in (first, second):
+        slot.token_ids = []
+    torch.testing.assert_close(runner.forward([Work(first, [10, 11, 12, 13])])[0], outer)
+    torch.testing.assert_close(runner.forward([Work(second, [20, 21, 22])])[0], inner[1])
+
+
+def test_a_model_that_is_no_stack_of_layers_is_refused_in_words() -> None:
+    model = torch.nn.Module()
+    model.config = AutoConfig.for_model("llama", **SMALL)  # type: ignore[assignment]
+    model.get_input_embeddings = lambda: torch.nn.Embedding(2, 2)  # type: ignore[assignment]
+    model.set_attn_implementation = lambda name: None  # type: ignore[assignment]
+    with pytest.raises(ModelError, match="stack of decoder layers"):
+        Runner(model, SlotPool(1, 8).cache)
+
+
+def test_a_model_that_keeps_something_else_than_keys_and_values_is_refused_in_words() -> None:
+    _, driven = models("deepseek_v2", LATENT)
+    pool = SlotPool(1, 8)
+    runner = Runner(driven, pool.cache)
+    with pytest.raises(ModelError, match=r"deepseek_v2.*vLLM"):
+        runner.try_out(pool.slots[0])
+    assert pool.slots[0].token_ids == []
