@@ -36,7 +36,7 @@ class _Joined:
 
     def __init__(self, linears: list[nn.Linear]) -> None:
         self._packed = _pack(torch.cat(tuple(linear.weight for linear in linears)))
-        biases = [linear.bias for linear in linears if linear.bias is not None]
+        biases: list[torch.Tensor] = [linear.bias for linear in linears if linear.bias is not None]
         self._bias = torch.cat(biases) if biases else None
         self._sizes = [linear.out_features for linear in linears]
         self._input: torch.Tensor | None = None
