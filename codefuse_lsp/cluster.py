@@ -28,7 +28,6 @@ def app(args: Mapping[str, Any]) -> Application:
     settings in config.py. Raises ConfigError naming what is wrong.
     """
     from codefuse_lsp.prompts.formats import format_for
-    from codefuse_lsp.worker.cluster import Layout, build
     from codefuse_lsp.worker.serve import read_keys
 
     if not args.get("keys"):
@@ -38,6 +37,8 @@ def app(args: Mapping[str, Any]) -> Application:
     settings, warnings = config.load({k: v for k, v in args.items() if k != "keys" and k not in LIMITS})
     for sentence in warnings:
         log.warning(sentence)
+    from codefuse_lsp.worker.cluster import Layout, build  # last: what is wrong with the arguments is told at once
+
     return build(settings, format_for, Layout(**layout), keys)
 
 

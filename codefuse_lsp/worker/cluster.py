@@ -81,7 +81,7 @@ class Replica:
         self._name = serve.get_replica_context().replica_id.unique_id.encode()
 
     async def answer(self, call: Call) -> AsyncGenerator[Message]:
-        """Yield the ASGI messages that answer `call`; the header x-replica tells who answered."""
+        """Yield the ASGI messages that answer `call`; their header x-replica tells who answered."""
         async for message in answer(self._app, call):
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-replica", self._name)]
@@ -113,15 +113,17 @@ class PrefixRouter(RequestRouter):
         if pending_request is None:
             return [everybody]
         pending_request.routing_context.should_backoff = True  # when no rank has room, pause before the next look
-        readers = self._readers.of(_heads(pending_request), [replica.replica_id for replica in everybody])
+        call = _call(pending_request)
+        named = [replica for replica in everybody if replica.replica_id.unique_id == call.replica]
+        readers = self._readers.of(call.heads, [replica.replica_id for replica in everybody])
         least = min(map(self._busy, everybody), default=0)
         good = [r for r in everybody if r.replica_id in readers and self._busy(r) <= least + self._slack]
-        return [good, everybody]
+        return [named, good, everybody]
 
     def on_request_routed(self, pending_request: PendingRequest, replica_id: ReplicaID, result: object) -> None:
         """Take note of who reads the prompt."""
         self._turn += 1
-        self._readers.remember(_heads(pending_request), replica_id)
+        self._readers.remember(_call(pending_request).heads, replica_id)
 
     def _rotated(self, replicas: list[RunningReplica]) -> list[RunningReplica]:
         """Return another one first after each request: among equally busy ones Ray Serve takes the first."""
@@ -160,5 +162,6 @@ def _replicas() -> DeploymentHandle:
     return serve.get_deployment_handle(REPLICA, app_name=application).options(stream=True)
 
 
-def _heads(request: PendingRequest) -> tuple[bytes, ...]:
-    return next((arg.heads for arg in request.args if isinstance(arg, Call)), ())
+def _call(request: PendingRequest) -> Call:
+    call: Call = next(arg for arg in request.args if isinstance(arg, Call))
+    return call

@@ -28,7 +28,10 @@ from codefuse_lsp.worker.guard import Guard, Rules
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request, whole; `heads` tells how its prompt begins (affinity.py)."""
+    """One HTTP request, whole.
+
+    `heads` tells how its prompt begins (affinity.py); `replica` is whom the header x-replica asks for, empty for any.
+    """
 
     method: str
     path: str
@@ -36,6 +39,7 @@ class Call:
     headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)  # not for logs: they hold keys
     body: bytes = field(repr=False)  # not for logs: it is the user's code
     heads: tuple[bytes, ...] = field(repr=False)
+    replica: str = ""
 
 
 Ask = Callable[[Call], AsyncGenerator[Message]]
@@ -110,7 +114,8 @@ async def answer(app: ASGIApp, call: Call) -> AsyncGenerator[Message]:
 def _call(scope: Scope, body: bytes) -> Call:
     prompt = _prompt(body) if scope["path"].endswith("/completions") else ""
     headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"] if name != b"authorization")
-    return Call(scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt))
+    replica = dict(headers).get(b"x-replica", b"").decode("latin-1")
+    return Call(scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt), replica)
 
 
 def _scope(call: Call) -> Scope:

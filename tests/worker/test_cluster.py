@@ -186,8 +186,11 @@ async def test_closing_a_stream_frees_its_sequence_and_no_other(cluster: Cluster
 
 async def _until_running(http: httpx2.AsyncClient, replica: str, number: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while (await replicas(http)).get(replica, {}).get("running") != number:
-            pass
+        while True:
+            answer = await http.get("/health", headers={"x-replica": replica})
+            assert answer.headers["x-replica"] == replica
+            if answer.json()["running"] == number:
+                return
 
 
 async def test_a_wrong_key_and_a_bad_field_are_refused_in_words(cluster: Cluster) -> None:
