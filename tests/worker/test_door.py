@@ -41,7 +41,7 @@ async def test_an_answer_through_the_door_is_the_workers_own(worker: Worker, str
         answers = [await each.post("/v1/completions", json=BODY | {"stream": stream}) for each in (direct, door)]
         texts = [_text(each.text, stream) for each in answers]
         assert texts[0] == texts[1] != ""
-        assert answers[0].headers == answers[1].headers or stream
+        assert answers[0].headers["content-type"] == answers[1].headers["content-type"]
         cards = [(await each.get("/v1/models?x=1")).json()["data"] for each in (direct, door)]
         assert cards[0] == cards[1]
 
