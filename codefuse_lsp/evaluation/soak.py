@@ -26,6 +26,7 @@ from codefuse_lsp.generation.request import GenerationRequest, Priority
 
 SAMPLE_S = 0.5  # between looks at the worker's memory
 SETTLE_S = 60.0  # that what was cancelled last has to end
+LINES = 50  # functions in the longest prompt, some 1,500 tokens, where the model reads as many
 TOLD = 10  # wrong ends that are told; all are counted
 CODE = "def function_{0}(items):\n    return [item + {0} for item in items if item > {0}]\n\n\n"
 
@@ -140,7 +141,9 @@ async def _ask_on(state: Soak, until: float) -> None:
     while time.monotonic() < until:
         manner = state.chance.choices(manners, weights)[0]
         try:
-            end = await manner(state)
+            end = await asyncio.wait_for(manner(state), max(0.0, until - time.monotonic()))
+        except TimeoutError:  # the soak is over
+            end = "cancelled"
         except RequestRefused as error:  # a full queue, honestly told
             end = "refused" if error.status in (429, 503) else f"wrong: {error.status} {error}"
         except (CodeFuseError, OSError) as error:
@@ -192,7 +195,7 @@ def _body(state: Soak) -> dict[str, Any]:
 
 def _prompt(state: Soak) -> str:
     """Return code of up to half the model's length, of which much was sent before, as editors do."""
-    file, lines = state.chance.randrange(8), state.chance.randint(1, max(1, state.length // 120))
+    file, lines = state.chance.randrange(8), state.chance.randint(1, min(LINES, max(1, state.length // 120)))
     return "".join(CODE.format(100 * file + line) for line in range(lines)) + "def " + "x" * state.chance.randint(0, 9)
 
 
