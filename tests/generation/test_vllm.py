@@ -1,10 +1,10 @@
-"""Our client and connection, unchanged, against what vLLM's server sends, byte for byte, over a real socket.
+"""Our client and connection, unchanged, over a real socket against a stub that answers in vLLM's shapes.
 
-The bytes follow vLLM 0.2x-0.3x on its V1 engine, read in its sources: vllm/entrypoints/openai/completion/serving.py
-(the event stream and its error event; commit 030ea52), completion/protocol.py (002032e), engine/protocol.py (cards,
-usage, errors; 040a2cc), models/serving.py (the refusal of a model; 00153c8), serve/tokenize/protocol.py (030ea52),
-serve/utils/error_response.py (1c6ebf2). Before 0.10 an error was `{"object": "error", "message": ...}`, and the old
-engine refused any priority unless it was started with `--scheduling-policy priority`.
+The answers are written after vLLM's sources, not recorded from a running server: names and order of fields, events and
+statuses from vllm/entrypoints/openai/completion/serving.py (the event stream and its error event; commit 030ea52),
+completion/protocol.py (002032e), engine/protocol.py (cards, usage, errors; 040a2cc), models/serving.py (the refusal of
+a model; 00153c8), serve/tokenize/protocol.py (030ea52) and serve/utils/error_response.py (1c6ebf2). The wording of
+the sentences TOO_LONG and DIED, and the older shape of an error without "error", were not checked against a release.
 """
 
 from __future__ import annotations
