@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"generation.request"},
     "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers"},
     "cli": {"suggestions", "prompts", "context", "generation", "evaluation", "answers", "cli", "lsp", "worker"},
+    "cluster": {"prompts", "worker"},
     "__main__": {"prompts", "lsp", "worker", "cli"},
 }
 LATE = {"worker", "lsp"}  # rooms that the command line imports only inside the function that needs them
@@ -77,7 +78,7 @@ def test_a_module_uses_only_the_rooms_below_it(room: str, path: Path) -> None:
         if used in EVERYONE or used == room or used == "__version__":
             continue
         assert any(target == ok or target.startswith(f"{ok}.") for ok in ROOMS[room]), f"{path.name} imports {name}"
-        if room in ("cli", "__main__") and used in LATE:
+        if room in ("cli", "cluster", "__main__") and used in LATE:
             assert not early, f"{path.name} imports {name} before it is needed"
 
 

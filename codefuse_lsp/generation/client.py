@@ -192,7 +192,8 @@ def _model_card(entry: dict[str, Any]) -> ModelCard:
 
 def _refusal(response: httpx2.Response) -> RequestRefused:
     try:
-        told = response.json()["error"]["message"]
-    except (ValueError, KeyError, TypeError):
+        body = response.json()
+        told = body.get("error", body)["message"]  # older vLLM puts the message beside "object": "error"
+    except (ValueError, KeyError, TypeError, AttributeError):
         told = f"The far end answered {response.status_code} {response.reason_phrase}."
     return RequestRefused(str(told), response.status_code)
