@@ -287,6 +287,7 @@ class Engine:
             sequence.slot = None
 
     def _drop_caches(self) -> None:
+        self._runner.clear()
         self._slots.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

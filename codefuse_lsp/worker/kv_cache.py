@@ -26,6 +26,7 @@ class SlotCache(Cache):
 
     def __init__(self, num_slots: int, capacity: int) -> None:
         super().__init__(layers=[])
+        self.capacity = capacity
         self._shape = (num_slots, capacity + 1)  # one more place, for rows of a fixed-shape batch that are no text
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._batch: list[Span] | Rows = []
@@ -74,8 +75,8 @@ class SlotCache(Cache):
         if layer not in self._layers:
             slots, capacity = self._shape
             self._layers[layer] = (
-                key.new_empty(slots, key.shape[1], capacity, key.shape[3]),  # (S, H, C, D)
-                # Places that no text has reached are masked, but 0 * NaN is NaN: no uninitialised number may be seen.
+                # Zeros: places that no text has reached may be looked at, and a mask does not hide that one holds NaN.
+                key.new_zeros(slots, key.shape[1], capacity, key.shape[3]),  # (S, H, C, D)
                 value.new_zeros(slots, value.shape[1], capacity, value.shape[3]),  # (S, H, C, D)
             )
         return self._layers[layer]

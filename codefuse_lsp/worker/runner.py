@@ -16,7 +16,8 @@ from transformers import AttentionInterface
 
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker import attention
-from codefuse_lsp.worker.attention import Span
+from codefuse_lsp.worker.attention import Rows, Span
+from codefuse_lsp.worker.cuda_graphs import DecodeGraphs
 from codefuse_lsp.worker.kv_cache import Slot, SlotCache
 
 AttentionInterface.register(attention.NAME, attention.attend)
@@ -49,11 +50,33 @@ class Runner:
         names = inspect.signature(model.forward).parameters
         self._cache_name = "cache" if "cache" in names else "past_key_values"  # its name until transformers 5.23
         model.set_attn_implementation(attention.NAME)
+        devices = {parameter.device for parameter in model.parameters()}
+        self._fixed_shapes = self._device.type == "cuda" and len(devices) == 1
+        self._graphs = DecodeGraphs(self._rows, cache.capacity, self._device)
         self._hooks = [layer.register_forward_pre_hook(lambda *_: between_layers()) for layer in decoder_layers(model)]
 
     @torch.inference_mode()
     def forward(self, works: Ids[Work]) -> list[torch.Tensor]:
         """Append each text's tokens to its slot; return the logits after the last ones of each, (num_logits, V)."""
+        if not self._fixed_shapes:
+            return self._forward(works)
+        single = [work for work in works if len(work.token_ids) == 1]
+        others = [work for work in works if len(work.token_ids) > 1]
+        results = dict(zip(map(id, single), self.decode(single), strict=True)) if single else {}
+        results |= dict(zip(map(id, others), self._forward(others), strict=True)) if others else {}
+        return [results[id(work)] for work in works]
+
+    def decode(self, works: Ids[Work]) -> list[torch.Tensor]:
+        """Do the same for texts with one new token each, in a batch of a fixed shape; return logits, (1, V) each."""
+        positions = [len(work.slot.token_ids) for work in works]
+        logits = self._graphs.decode(
+            [work.slot.index for work in works], positions, [work.token_ids[0] for work in works]
+        )
+        for work in works:
+            work.slot.token_ids.extend(work.token_ids)
+        return list(torch.split(logits, 1))
+
+    def _forward(self, works: Ids[Work]) -> list[torch.Tensor]:
         spans = [Span(work.slot.index, len(work.slot.token_ids), len(work.token_ids)) for work in works]
         ids = [token_id for work in works for token_id in work.token_ids]
         positions = [position for span in spans for position in range(span.start, span.end)]
@@ -63,18 +86,12 @@ class Runner:
             offset += len(work.token_ids)
             wanted += range(offset - work.num_logits, offset)
         with self._cache.writing(spans):
-            output = self._model(
-                input_ids=self._tensor(ids)[None],  # (1, N)
-                position_ids=self._tensor(positions)[None],  # (1, N)
-                use_cache=True,
-                logits_to_keep=self._tensor(wanted),
-                **{self._cache_name: self._cache},
-            )
+            logits = self._pass(self._tensor(ids), self._tensor(positions), self._tensor(wanted))
         if any(len(work.slot.token_ids) != span.start for work, span in zip(works, spans, strict=True)):
             raise Abandoned  # the slots were cleared in the middle of the pass
         for work in works:
             work.slot.token_ids.extend(work.token_ids)
-        return list(torch.split(output.logits[0].float(), [work.num_logits for work in works]))  # of (num_logits, V)
+        return list(torch.split(logits, [work.num_logits for work in works]))  # of (num_logits, V)
 
     def try_out(self, slot: Slot) -> None:
         """Pass one token, whose result nobody reads; raises ModelError when the model cannot be driven like this."""
@@ -90,10 +107,29 @@ class Runner:
         finally:
             slot.token_ids.clear()
 
+    def clear(self) -> None:
+        """Forget what was recorded of the cache's memory, which is given back."""
+        self._graphs.clear()
+
     def close(self) -> None:
         """Let go of the model."""
         for hook in self._hooks:
             hook.remove()
+
+    def _rows(self, ids: torch.Tensor, positions: torch.Tensor, rows: Rows) -> torch.Tensor:
+        with self._cache.writing(rows):
+            return self._pass(ids, positions, 0)
+
+    def _pass(self, ids: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor | int) -> torch.Tensor:
+        """Return the logits, (R, V) in fp32, after the wanted ones of N tokens; 0 wants all."""
+        output = self._model(
+            input_ids=ids[None],  # (1, N)
+            position_ids=positions[None],  # (1, N)
+            use_cache=True,
+            logits_to_keep=wanted,
+            **{self._cache_name: self._cache},
+        )
+        return output.logits[0].float()  # type: ignore[no-any-return]
 
     def _tensor(self, values: list[int]) -> torch.Tensor:
         return torch.tensor(values, device=self._device)

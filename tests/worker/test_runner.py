@@ -93,6 +93,23 @@ def test_texts_packed_together_get_the_logits_that_each_gets_alone(family: str) 
         assert slot.token_ids == text
 
 
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_batch_of_a_fixed_shape_gets_the_logits_that_each_text_gets_alone(family: str) -> None:
+    plain, driven = models(family)
+    pool = SlotPool(4, 128)
+    runner = Runner(driven, pool.cache)
+    texts = [[(7 * n + 3 * i) % 90 + 5 for i in range(length)] for n, length in enumerate((40, 9, 25))]
+    slots = [pool.acquire(text) for text in texts]
+    runner.forward([Work(slot, text[:-2]) for slot, text in zip(slots, texts, strict=True)])
+    runner.decode([Work(slot, text[-2:-1]) for slot, text in zip(slots, texts, strict=True)])
+    results = runner.decode([Work(slot, text[-1:]) for slot, text in zip(slots[::-1], texts[::-1], strict=True)])
+    for text, slot, logits in zip(texts, slots, results[::-1], strict=True):
+        with torch.inference_mode():
+            expected = plain(torch.tensor([text])).logits[0, -1:]
+        torch.testing.assert_close(logits, expected, rtol=1e-3, atol=1e-3)
+        assert slot.token_ids == text
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_a_text_cut_in_pieces_anyhow_gets_the_same_logits(pieces: list[int]) -> None:
