@@ -92,6 +92,30 @@ async def test_closing_the_stream_frees_the_device(tiny_llama: Path) -> None:
     engine.close()
 
 
+async def test_recorded_decoding_gives_the_text_of_plain_passes(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = loaded(tiny_llama, device="cuda", dtype="float32")
+    engine = Engine(model, num_slots=8, drafter=lambda: None)
+    prompts = [f"def add_{number}(a, b):\n    return a" for number in range(7)]
+    recorded = await asyncio.gather(*(answer(engine, request(prompt, max_tokens=64)) for prompt in prompts))
+    assert engine._runner._graphs._recorded, "nothing was recorded"
+    engine.close()
+    plain = Engine(model, num_slots=8, drafter=lambda: None)
+    monkeypatch.setattr(plain._runner, "_fixed_shapes", False)
+    for prompt, (text, _) in zip(prompts, recorded, strict=True):
+        assert (await answer(plain, request(prompt, max_tokens=64)))[0] == text
+    plain.close()
+
+
+async def test_a_cache_that_was_dropped_is_recorded_anew(tiny_llama: Path) -> None:
+    engine = Engine(loaded(tiny_llama, device="cuda", dtype="float32"), num_slots=2, drafter=lambda: None)
+    fresh, _ = await answer(engine, request())
+    engine._drop_caches()
+    assert (await answer(engine, request()))[0] == fresh
+    engine.close()
+
+
 @pytest.fixture(scope="module")
 def codellama_34b(tiny_llama: Path) -> LoadedModel:
     """A model of CodeLlama-34B's shape with random weights in bf16, made on the device."""
