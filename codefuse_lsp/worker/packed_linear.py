@@ -47,7 +47,7 @@ class Int8Linear(torch.nn.Module):
             product = torch.ops.aten._weight_int8pack_mm(rows.contiguous(), self.codes, self.scales)
         else:
             step = max(1, PART[rows.device.type] // self.in_features)
-            parts = [linear(rows, part.to(torch.bfloat16)) for part in self.codes.split(step)]
+            parts = [linear(rows, part.to(torch.bfloat16)) for part in torch.split(self.codes, step)]
             product = torch.cat(parts, 1) * self.scales  # (M, N)
         return _finished(product, inputs, self.bias)
 
@@ -94,10 +94,10 @@ class Int4Linear(torch.nn.Module):
         """Return rows @ weight.T, (M, N), the weight unpacked a part at a time so that it takes little memory."""
         product = rows.new_empty(len(rows), self.out_features)
         step = max(1, PART[rows.device.type] // (self.in_features * block[0])) * block[0]
-        blocks = self.packed.unflatten(0, (self.out_features // block[0], -1))
+        blocks = self.packed.reshape(self.out_features // block[0], -1)
         for start in range(0, self.out_features, step):
             part = blocks[start // block[0] : (start + step) // block[0]]
-            codes = unpack(part, block).unflatten(0, (-1, self.group))  # (G, group, part of N)
+            codes = unpack(part, block).view(-1, self.group, len(part) * block[0])  # (G, group, part of N)
             scales, zeros = self.pairs[:, None, start : start + step].movedim(-1, 0).contiguous()  # (G, 1, part of N)
             weight = torch.addcmul(zeros, codes.sub_(MIDDLE), scales).flatten(0, 1)  # (K, part of N)
             product[:, start : start + step] = rows @ weight
@@ -107,7 +107,7 @@ class Int4Linear(torch.nn.Module):
         """Return the weight as the layer means it, (N, K) in fp32; slow, by the packed kernel itself."""
         eye = torch.eye(self.in_features, dtype=torch.bfloat16, device=self.packed.device)
         bias, self.bias = self.bias, None
-        parts = [self.forward(rows).float() for rows in eye.split(MANY_INT4[eye.device.type] - 1)]
+        parts = [self.forward(rows).float() for rows in torch.split(eye, MANY_INT4[eye.device.type] - 1)]
         self.bias = bias
         return torch.cat(parts).T  # (N, K)
 
@@ -148,8 +148,9 @@ def unpack(blocks: torch.Tensor, block: Block) -> torch.Tensor:
         codes[..., 0, :] = (pairs & LARGEST).transpose(0, 1)
         codes[..., 1, :] = (pairs >> 4).transpose(0, 1)
         return codes.view(len(codes), -1)
-    codes = torch.cat((pairs & LARGEST, pairs >> 4), -1)[..., order].unflatten(-1, (rows, columns))
-    return codes.permute(1, 3, 0, 2).to(torch.bfloat16).reshape(-1, len(blocks) * rows)
+    codes = torch.cat((pairs & LARGEST, pairs >> 4), -1)[..., order]  # (N/rows, K/columns, rows * columns)
+    codes = codes.view(*codes.shape[:2], rows, columns).permute(1, 3, 0, 2)  # (K/columns, columns, N/rows, rows)
+    return codes.to(torch.bfloat16).reshape(-1, len(blocks) * rows)
 
 
 @functools.cache
@@ -185,7 +186,7 @@ def _is_undone(block: Block, device: torch.device) -> bool:
     shape = 3 * rows, max(32, 3 * columns)
     codes = torch.arange(shape[0] * shape[1], device=device).mul(2_654_435_761).bitwise_right_shift(7).remainder(16)
     codes = codes.to(torch.uint8).reshape(shape)
-    return torch.equal(unpack(pack(codes).unflatten(0, (3, -1)), block).T, codes.to(torch.bfloat16))
+    return torch.equal(unpack(pack(codes).reshape(3, -1), block).T, codes.to(torch.bfloat16))
 
 
 def _inner_tiles(in_features: int) -> int:
@@ -203,4 +204,3 @@ def _finished(product: torch.Tensor, inputs: torch.Tensor, bias: torch.Tensor | 
     if bias is not None:
         product = product + bias
     return product.to(inputs.dtype).reshape(*inputs.shape[:-1], -1)
-

@@ -1,7 +1,7 @@
 """Shrink a model's linear layers to 8 or 4 bits while its checkpoint is read, one weight at a time.
 
-Input: what kind, as transformers' quantization_config. Output: a model whose linear layers are packed ones; embedding and
-head stay as they are. Each weight is rounded on its device as soon as it has come, so that memory holds the packed
+Input: what kind, as transformers' quantization_config. Output: a model whose linear layers are packed ones; embedding
+and head stay as they are. Each weight is rounded on its device as soon as it has come, so that memory holds the packed
 layers and one whole weight. Knows nothing of settings or of where a model lies.
 """
 
@@ -11,39 +11,39 @@ from typing import Any
 
 import torch
 from transformers.core_model_loading import ConversionOps
-from transformers.quantizers import HfQuantizer, register_quantizer
+from transformers.quantizers.auto import register_quantizer
+from transformers.quantizers.base import HfQuantizer
 from transformers.quantizers.quantizers_utils import get_module_from_name, should_convert_module
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker.packed_linear import MANY_INT4, MANY_INT8, Int4Linear, Int8Linear, PackedLinear, fits_int4
+from codefuse_lsp.worker.preflight import QUANTIZED_BYTES, SMALLEST_INT4
 from codefuse_lsp.worker.rounding import to_groups, to_rows
 
 METHOD = "codefuse_weight_only"
 # How far the kernels may stray from the product with the weights that they stand for, as a part of it: bf16 has 8 bits.
 TOLERANCE = 0.01
-# int4 of a smaller model is offered only when rounding changes its weights no more than this part. SmolLM2-135M lies
-# on a grid of 4 bits already (0.005; perplexity ratio 1.00); with its columns shuffled it does not (0.07; ratio 1.2).
-HARMLESS_ERROR = 0.02
-SMALLEST_INT4 = 6_000_000_000  # weights
-LARGE_GROUP, SMALL_GROUP = 64, 32  # columns with one scale: a large model bears a larger group
+# int4 of a small model is offered only when rounding changes its weights no more than this part. SmolLM2-135M, which
+# was made from a file of 4-bit groups of 32, lies on a grid already (0.002); with shuffled columns it does not (0.07).
+HARMLESS_ERROR = 0.01
 
 
-class WeightOnly(QuantizationConfigMixin):  # type: ignore[misc]
+class WeightOnly(QuantizationConfigMixin):
     """The kind, int8 or int4, in the dress in which transformers hands it on."""
 
     def __init__(self, kind: str) -> None:
-        self.quant_method, self.kind = METHOD, kind
+        self.quant_method: Any = METHOD
+        self.kind = kind
 
 
-@register_quantizer(METHOD)  # type: ignore[untyped-decorator]
-class WeightOnlyQuantizer(HfQuantizer):  # type: ignore[misc]
+@register_quantizer(METHOD)
+class WeightOnlyQuantizer(HfQuantizer):
     """Puts a place for each linear layer, packs what comes there, and puts the packed layers in."""
 
     def __init__(self, quantization_config: WeightOnly, **options: Any) -> None:
         super().__init__(quantization_config, **options)
         self.kind = quantization_config.kind
-        self.group = SMALL_GROUP
         self.failure: Exception | None = None
         self.packed: dict[str, PackedLinear] = {}  # by the names of the layers that they stand in for
         self.squared_error = self.squared_weight = 0.0
@@ -55,16 +55,14 @@ class WeightOnlyQuantizer(HfQuantizer):  # type: ignore[misc]
 
     def param_element_size(self, model: Any, param_name: str, param: torch.Tensor) -> float:
         """Return the bytes of a number once packed, by which accelerate divides a model among GPUs."""
-        if not self.param_needs_quantization(model, param_name):
-            return param.element_size()
-        return 1.0 if self.kind == "int8" else 0.5 + 4 / self.group
+        packed = self.param_needs_quantization(model, param_name)
+        return QUANTIZED_BYTES[self.kind] if packed else param.element_size()
 
     def get_quantize_ops(self) -> ConversionOps:
         """Return what transformers calls with each weight."""
         return Pack(self)
 
     def _process_model_before_weight_loading(self, model: Any, **_: Any) -> None:
-        self.group = LARGE_GROUP if model.num_parameters() >= SMALLEST_INT4 else SMALL_GROUP
         kept = self.get_modules_to_not_convert(model, None, model._keep_in_fp32_modules)
         for name, module in list(model.named_modules()):
             if type(module) is torch.nn.Linear and should_convert_module(name, kept):
@@ -94,7 +92,7 @@ class WeightOnlyQuantizer(HfQuantizer):  # type: ignore[misc]
     def _packed(self, weight: torch.Tensor) -> PackedLinear:
         if self.kind == "int8" or not fits_int4(*weight.shape):
             return Int8Linear(to_rows(weight))
-        groups = to_groups(weight, self.group if weight.shape[1] % self.group == 0 else SMALL_GROUP)
+        groups = to_groups(weight)
         self.squared_error += (groups.weight() - weight).square().sum().item()
         self.squared_weight += weight.float().square().sum().item()
         return Int4Linear(groups)
@@ -122,14 +120,16 @@ class Unpacked(torch.nn.Linear):
     """The place of a linear layer whose weight has not come yet."""
 
 
-class Pack(ConversionOps):  # type: ignore[misc]
+class Pack(ConversionOps):
     """Takes a weight from transformers' loader and packs it in its place."""
 
     def __init__(self, quantizer: WeightOnlyQuantizer) -> None:
         self.quantizer = quantizer
 
     @torch.no_grad()
-    def convert(self, input_dict: dict[str, Any], *, model: Any, missing_keys: set[str], **_: Any) -> dict[str, Any]:
+    def convert(  # type: ignore[override]
+        self, input_dict: dict[str, Any], *, model: Any, missing_keys: set[str], **_: Any
+    ) -> dict[str, Any]:
         """Return what the loader still has to set: what is no weight of a layer to pack."""
         left = {}
         for name, found in input_dict.items():
@@ -137,7 +137,7 @@ class Pack(ConversionOps):  # type: ignore[misc]
                 left[name] = found
                 continue
             missing_keys.discard(name)
-            place, _ = get_module_from_name(model, name)
+            place = get_module_from_name(model, name)[0]
             weight = found[0] if isinstance(found, list) else found
             self.quantizer.pack(name.removesuffix(".weight"), weight, place)
         return left
@@ -171,5 +171,7 @@ def _why_wrong(kind: str, device: torch.device) -> str | None:
         wanted = rows.float() @ rounded.weight().T
         error = (layer(rows).float() - wanted).norm() / wanted.norm()
         if not error < TOLERANCE:
-            return f"torch {torch.__version__} multiplies {num_rows} rows by {kind} weights with an error of {error:.1%}"
+            return (
+                f"torch {torch.__version__} multiplies {num_rows} rows by {kind} weights with an error of {error:.1%}"
+            )
     return None

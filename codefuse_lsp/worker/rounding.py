@@ -40,8 +40,9 @@ class Groups:
 
     def weight(self) -> torch.Tensor:
         """Return the weight that the codes stand for, (N, K) in fp32."""
-        codes = self.codes.float().unflatten(1, (self.scales.shape[1], -1)) - MIDDLE  # (N, G, group)
-        return (codes * self.scales.float()[..., None] + self.zeros.float()[..., None]).flatten(1)
+        codes = self.codes.float().view(*self.scales.shape, -1) - MIDDLE  # (N, G, group)
+        weight = codes * self.scales.float()[..., None] + self.zeros.float()[..., None]
+        return weight.flatten(1)
 
 
 def to_rows(weight: torch.Tensor) -> Rows:
@@ -58,9 +59,9 @@ def to_groups(weight: torch.Tensor, group: int = GROUP) -> Groups:
     Each group gets the scale and zero of least squared error among a few ranges and what least squares make of them
     (alternating as in k-means). A group that lies on a grid of 16 levels from its least to its greatest stays as it is.
     """
-    parts = [_rounded(part.float()) for part in weight.unflatten(1, (-1, group)).flatten(0, 1).split(AT_ONCE // group)]
-    codes, scales, zeros = (torch.cat(found).unflatten(0, (len(weight), -1)) for found in zip(*parts, strict=True))
-    return Groups(codes.flatten(1), scales, zeros)
+    parts = [_rounded(part.float()) for part in torch.split(weight.reshape(-1, group), AT_ONCE // group)]
+    codes, scales, zeros = (torch.cat(found).view(len(weight), -1) for found in zip(*parts, strict=True))
+    return Groups(codes, scales, zeros)
 
 
 def _rounded(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
