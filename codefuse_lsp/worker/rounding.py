@@ -15,6 +15,7 @@ LARGEST = 15  # code of 4 bits
 MIDDLE = 8  # the code that stands for `zero`, as the kernels have it: weight = (code - 8) * scale + zero
 ROUNDS = 4  # of fitting scale and zero to the codes and the codes to them; more changes nothing that can be measured
 AT_ONCE = 1 << 18  # weights that are rounded at once: few enough for a CPU's cache, and for what a GPU has free
+EXACT = 1e-4  # of the squares of the weights: the squared error of weights that lie on a grid already
 SHRUNK = (1.0, 0.9, 0.8)  # parts of a group's range to try: a far outlier may be worth cutting
 
 
@@ -79,6 +80,8 @@ def _rounded(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
                 better = error < best[0]
                 best = tuple(torch.where(better, new, old) for new, old in zip(found, best, strict=True))
             scale, zero = _least_squares(groups, codes)
+        if best[0].sum() <= EXACT * groups.square().sum():
+            break
     assert best is not None
     _, scale, zero, codes = best
     return codes.to(torch.uint8), scale[:, 0].bfloat16(), zero[:, 0].bfloat16()
