@@ -12,7 +12,7 @@ import functools
 import torch
 from torch.nn.functional import linear
 
-from codefuse_lsp.worker.rounding import LARGEST, MIDDLE, Groups, Rows
+from codefuse_lsp.worker.rounding import LARGEST, MIDDLE, Groups, Rows, row_parts
 
 KERNEL_GROUPS = (256, 128, 64, 32)  # columns with one scale that the int4 kernels know
 # Rows from which the product with a bf16 weight is faster. CPU: measured with T=1 on AVX-512 (576x1536 and 4096x4096).
@@ -135,7 +135,8 @@ def pack(codes: torch.Tensor) -> torch.Tensor:
         pairs = (codes[:, ::2] << 4 | codes[:, 1::2]).contiguous()  # (N, K / 2)
         packed: torch.Tensor = torch.ops.aten._convert_weight_to_int4pack(pairs, _inner_tiles(codes.shape[1]))
     else:
-        packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes.to(torch.int32), 1)
+        convert = torch.ops.aten._convert_weight_to_int4pack_for_cpu
+        packed = torch.cat([convert(part.to(torch.int32), 1) for part in row_parts(codes)])
     return packed
 
 

@@ -19,7 +19,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker.packed_linear import MANY_INT4, MANY_INT8, Int4Linear, Int8Linear, PackedLinear, fits_int4
 from codefuse_lsp.worker.preflight import QUANTIZED_BYTES, SMALLEST_INT4
-from codefuse_lsp.worker.rounding import to_groups, to_rows
+from codefuse_lsp.worker.rounding import row_parts, to_groups, to_rows
 
 METHOD = "codefuse_weight_only"
 # How far the kernels may stray from the product with the weights that they stand for, as a part of it: bf16 has 8 bits.
@@ -93,8 +93,9 @@ class WeightOnlyQuantizer(HfQuantizer):
         if self.kind == "int8" or not fits_int4(*weight.shape):
             return Int8Linear(to_rows(weight))
         groups = to_groups(weight)
-        self.squared_error += (groups.weight() - weight).square().sum().item()
-        self.squared_weight += weight.float().square().sum().item()
+        for rounded, part in zip(groups.parts(), row_parts(weight), strict=True):
+            self.squared_error += (rounded.weight() - part).square().sum().item()
+            self.squared_weight += part.float().square().sum().item()
         return Int4Linear(groups)
 
     def _check_harmless(self) -> None:

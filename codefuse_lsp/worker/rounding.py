@@ -6,6 +6,7 @@ N and K are the rows and columns of a weight (outputs and inputs), G = K / group
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -45,13 +46,31 @@ class Groups:
         weight = codes * self.scales.float()[..., None] + self.zeros.float()[..., None]
         return weight.flatten(1)
 
+    def parts(self) -> Iterator[Groups]:
+        """Yield the rows in the parts that `row_parts` makes."""
+        start = 0
+        for codes in row_parts(self.codes):
+            rows = slice(start, start + len(codes))
+            yield Groups(codes, self.scales[rows], self.zeros[rows])
+            start = rows.stop
+
 
 def to_rows(weight: torch.Tensor) -> Rows:
     """Round a weight (N, K) to 8 bits with one scale a row."""
-    weight = weight.float()
+    parts = [_rounded_rows(part.float()) for part in row_parts(weight)]
+    codes, scales = (torch.cat(found) for found in zip(*parts, strict=True))
+    return Rows(codes, scales)
+
+
+def row_parts(weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return a weight's rows in parts of 64 at least, so that what is computed of each takes little memory."""
+    return torch.split(weight, max(1, AT_ONCE // (64 * weight.shape[1])) * 64)
+
+
+def _rounded_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     scales = _bf16((weight.abs().amax(1) / 127).clamp_min(1e-30))  # (N,)
     codes = (weight / scales[:, None]).round().clamp(-127, 127).to(torch.int8)
-    return Rows(codes, scales.bfloat16())
+    return codes, scales.bfloat16()
 
 
 def to_groups(weight: torch.Tensor, group: int = GROUP) -> Groups:
