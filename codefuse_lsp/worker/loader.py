@@ -20,7 +20,7 @@ from typing import Any
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ModelError, NotEnoughMemory
 from codefuse_lsp.worker.checkpoint import find, model_name, read_config
-from codefuse_lsp.worker.preflight import RESERVE, Placement, preflight
+from codefuse_lsp.worker.preflight import RESERVE, SMALLEST_INT4, Placement, num_weights, preflight
 from codefuse_lsp.worker.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = ["LoadedModel", "find", "load", "load_tokenizer", "model_name", "preflight"]
@@ -152,6 +152,8 @@ def _quantization(folder: Path, placement: Placement, settings: Settings) -> dic
         return {}
     if reason := quantization.why_not(settings.quantization, placement.device):
         log.warning("torch's own %s kernels do not work on %s: %s", settings.quantization, placement.device, reason)
+        if settings.quantization == "int4" and num_weights(folder, read_config(folder)) < SMALLEST_INT4:
+            raise ModelError(f"int4 would spoil {model_name(folder)}, which is small; set quantization = int8.")
         return {"quantization_config": _bitsandbytes(settings.quantization, placement, reason)}
     return {"quantization_config": quantization.WeightOnly(settings.quantization)}
 

@@ -99,6 +99,7 @@ def _rounded(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
                 better = error < best[0]
                 best = tuple(torch.where(better, new, old) for new, old in zip(found, best, strict=True))
             scale, zero = _least_squares(groups, codes)
+        assert best is not None
         if best[0].sum() <= EXACT * groups.square().sum():
             break
     assert best is not None
