@@ -66,7 +66,7 @@ class Settings:
     dtype: str = _machine("auto", "Number format of the weights.", choices=("auto", "bfloat16", "float16", "float32"))
     quantization: str = _machine(
         "none",
-        "Shrink the weights while loading (CUDA, needs bitsandbytes).",
+        "Shrink the weights while loading (CUDA or CPU; int4 for models of 30 billion weights and more).",
         choices=("none", "int8", "int4"),
     )
     context_length: int = _machine(

@@ -64,6 +64,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config | (config["text_config"] if isinstance(config.get("text_config"), dict) else {})
 
 
+def quantized(folder: Path) -> dict[str, Any] | None:
+    """Return how a checkpoint was quantised, None if it was not; raises ModelError when that cannot be read.
+
+    transformers writes it into config.json, AutoGPTQ into a file of its own, where it names no method.
+    """
+    facts = read_config(folder).get("quantization_config")
+    if isinstance(facts, dict):
+        return facts
+    own = folder / "quantize_config.json"
+    return {"quant_method": "gptq"} | _read_json(own) if own.is_file() else None
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the weights; raises ModelNotFound naming one that is missing."""
     chosen = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)

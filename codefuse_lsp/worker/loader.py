@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 import threading
@@ -19,18 +20,18 @@ from typing import Any
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ModelError, NotEnoughMemory
 from codefuse_lsp.worker.checkpoint import find, model_name, read_config
-from codefuse_lsp.worker.preflight import RESERVE, Placement, preflight
+from codefuse_lsp.worker.preflight import RESERVE, SMALLEST_INT4, Placement, num_weights, preflight
 from codefuse_lsp.worker.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = ["LoadedModel", "find", "load", "load_tokenizer", "model_name", "preflight"]
 
 # What transformers needs beside itself for checkpoints that are quantised already.
 PACKAGES = {
-    "gptq": "optimum gptqmodel",
     "awq": "gptqmodel",
     "bitsandbytes": "bitsandbytes",
     "compressed-tensors": "compressed-tensors",
 }
+log = logging.getLogger(__name__)
 Report = Callable[[str, float | None], None]
 
 
@@ -88,8 +89,7 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
     options: dict[str, Any] = {"dtype": getattr(torch, placement.dtype)}
     if placement.device == "cuda":
         options |= {"device_map": "auto", "max_memory": _max_memory(placement)}
-    if settings.quantization != "none":
-        options["quantization_config"] = _quantization(settings.quantization, placement)
+    options |= _quantization(folder, placement, settings)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         local_files_only=True,
@@ -141,14 +141,38 @@ def _max_memory(placement: Placement) -> dict[int, int]:
     return {i: max(0, torch.cuda.mem_get_info(i)[0] - kept) for i in range(count)}
 
 
-def _quantization(kind: str, placement: Placement) -> Any:
+def _quantization(folder: Path, placement: Placement, settings: Settings) -> dict[str, Any]:
+    """Return what transformers must be told of how a model is quantised, or was; raises ModelError."""
+    from codefuse_lsp.worker import gptq, quantization
+
+    if stored_as := gptq.read_format(folder):
+        if reason := quantization.why_not("int4", placement.device):
+            raise ModelError(
+                f"{model_name(folder)} holds 4-bit weights, which do not work on this {placement.device} ({reason}); "
+                "set device = cpu, or use the model in its unrounded form."
+            )
+        return {"config": gptq.config_of(folder, stored_as, settings.trust_remote_code)}
+    if settings.quantization == "none":
+        return {}
+    if reason := quantization.why_not(settings.quantization, placement.device):
+        log.warning("torch's own %s kernels do not work on %s: %s", settings.quantization, placement.device, reason)
+        if settings.quantization == "int4" and num_weights(folder, read_config(folder)) < SMALLEST_INT4:
+            raise ModelError(f"int4 would spoil {model_name(folder)}, which is small; set quantization = int8.")
+        return {"quantization_config": _bitsandbytes(settings.quantization, placement, reason)}
+    return {"quantization_config": quantization.WeightOnly(settings.quantization)}
+
+
+def _bitsandbytes(kind: str, placement: Placement, reason: str) -> Any:
     """Return bitsandbytes' options; int4 is NF4, better than plain int4 (QLoRA, Dettmers et al., 2023)."""
     import torch
     from transformers import BitsAndBytesConfig
 
+    if placement.device != "cuda":
+        raise ModelError(f"quantization = {kind} does not work on this {placement.device} ({reason}); set it to none.")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ModelError(
-            f"quantization = {kind} needs bitsandbytes; run `{sys.executable} -m pip install bitsandbytes`."
+            f"quantization = {kind} needs bitsandbytes on this GPU ({reason}); "
+            f"run `{sys.executable} -m pip install bitsandbytes`."
         )
     if kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
