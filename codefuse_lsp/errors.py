@@ -58,11 +58,12 @@ class WorkerFailed(WorkerError):
 
 
 class RequestRefused(WorkerError):
-    """The far end refused a request; `status` is its HTTP status."""
+    """The far end refused a request; `status` is its HTTP status, `retry_after` when to ask again, in seconds."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class DocumentChanged(CodeFuseError):

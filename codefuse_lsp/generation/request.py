@@ -1,7 +1,7 @@
 """What is asked of a model and what comes back, on both sides of the wire.
 
-A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions
-API with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`.
+A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions API
+with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`.
 """
 
 from __future__ import annotations
