@@ -88,7 +88,9 @@ class Settings:
     )  # fmt: skip
     trust_remote_code: bool = _machine(False, "Let a checkpoint run its own Python code while loading.")
     prompt_format: str = _machine(
-        "", "How prompts are written: codefuse, mft, chat_template or plain; empty chooses by the model."
+        "",
+        "How prompts are written: codefuse, mft, chat_template, plain, or messages (the far end writes them); "
+        "empty chooses by the model.",
     )
     turn_separator: str = _machine(
         "", "Text between the turns of the codefuse format; the model was trained with none."
