@@ -1,4 +1,4 @@
-"""How a far end is reached: over a socket, or over TCP with proxies and certificates; and what went wrong, in sentences.
+"""How a far end is reached: over a socket, or over TCP with proxies and certificates; what went wrong, in sentences.
 
 An address in, an HTTP client out. Proxies are those of the environment, never for this machine; authorities those that
 the system trusts, and one of the user's own. Knows nothing of what is asked.

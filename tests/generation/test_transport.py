@@ -34,7 +34,10 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
+    if not (await reader.read(1024)).startswith(b"GET"):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")  # as servers answer TLS in plain HTTP
+        writer.close()
+        return
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(MODELS) + MODELS)
     await writer.drain()
     writer.close()
