@@ -175,7 +175,7 @@ async def test_an_error_in_the_middle_may_be_a_bare_text() -> None:
         """{"detail":"Unexpected fields in the request: {'priority', 'add_special_tokens'}"}""",
         '{"error":{"message":"Unrecognized request argument supplied: heal","type":"invalid_request_error"}}',
         """{"error":{"message":"Unknown parameter: 'stream_options.include_queue'."}}""",
-        '{"object":"error","message":"[{\'type\': \'extra_forbidden\', \'loc\': (\'body\', \'document\')}]"}',
+        "{\"object\":\"error\",\"message\":\"[{'type': 'extra_forbidden', 'loc': ('body', 'document')}]\"}",
         '{"error":{"message":"Got priority 0 but Priority scheduling is not enabled."}}',
     ],
 )

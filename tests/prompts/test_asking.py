@@ -30,7 +30,10 @@ def test_an_answer_is_read_as_what_goes_on(prefix: str, answer: str, added: str)
 
 
 @given(
-    st.text(alphabet="ab (=\n`x"), st.text(alphabet="ab =)\n`x"), st.lists(st.integers(0, 40), max_size=4), st.booleans()
+    st.text(alphabet="ab (=\n`x"),
+    st.text(alphabet="ab =)\n`x"),
+    st.lists(st.integers(0, 40), max_size=4),
+    st.booleans(),
 )
 def test_what_was_certain_of_an_answer_stays(line: str, rest: str, cuts: list[int], in_fence: bool) -> None:
     line = last_line(line)
