@@ -130,7 +130,9 @@ def _about_certificate(error: ssl.SSLCertVerificationError, address: Address) ->
 
 
 def _issuer(address: Address) -> str:
-    """Return who signed the certificate of a host that is reached directly, '' where that cannot be told."""
+    """Return who signed the certificate of a host, '' where that cannot be told: nobody is asked past a proxy."""
+    if _way(address):
+        return ""
     url = httpx2.URL(address.url)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only looked at: nothing is sent or believed

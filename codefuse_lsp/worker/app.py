@@ -93,6 +93,8 @@ async def tokenize(request: Request) -> Response:
     """Answer `POST /tokenize` with a count of tokens, as vLLM does, for a prompt or for messages."""
     body, engine = await _asked(request)
     if is_chat := body.get("messages") is not None:
+        if body.get("prompt") is not None:
+            raise fields.BadField("prompt", "and messages are both there; send one of them.")
         prompt = _rendered(service_of(request).worker, body).prompt
     else:
         prompt = api.parse_prompt(body)

@@ -137,8 +137,8 @@ TOO_LONG = (
 @pytest.mark.parametrize(
     ("status", "body", "tells"),
     [
-        (400, json.dumps({"error": {"message": TOO_LONG, "type": "BadRequestError", "param": None, "code": 400}}), "32768"),
-        (400, json.dumps({"object": "error", "message": TOO_LONG, "type": "BadRequestError", "code": 400}), "32768"),
+        (400, json.dumps({"error": {"message": TOO_LONG, "type": "BadRequestError", "code": 400}}), "32768"),
+        (400, json.dumps({"object": "error", "message": TOO_LONG, "type": "BadRequestError"}), "32768"),
         (404, '{"error":{"message":"The model `m` does not exist.","type":"NotFoundError","code":404}}', "does not"),
         (401, '{"error":"Unauthorized"}', "Unauthorized"),
         (422, '{"detail":[{"type":"missing","loc":["body","prompt"],"msg":"Field required"}]}', "Field required"),

@@ -71,7 +71,7 @@ async def plain() -> AsyncIterator[int]:
 
 
 class Proxy:
-    """Takes whoever names it to one port of this machine, whatever host they ask for, and writes down what they said."""
+    """Takes whoever names it to one port of this machine, whatever host they ask for, and notes what they said."""
 
     def __init__(self, target: int, refusal: bytes = b"") -> None:
         self.heads: list[str] = []
@@ -201,7 +201,7 @@ async def test_hosts_named_in_no_proxy_are_asked_directly(monkeypatch: pytest.Mo
 async def test_a_proxy_that_refuses_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Proxy(9, b"407 Proxy Authentication Required") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with pytest.raises(WorkerUnreachable, match="The proxy .* refused .*407") as caught:
+        with pytest.raises(WorkerUnreachable, match=r"The proxy .* refused .*407") as caught:
             await model_at(Address("https://gpu-box.test/v1"))
     assert "NO_PROXY" in str(caught.value)
 
