@@ -262,6 +262,17 @@ async def test_ghost_text_is_asked_for_in_messages_and_read_out_of_a_fence(tmp_p
     assert body["messages"][-1]["role"] == "user" and "\n" not in body.get("stop", [])
 
 
+async def test_a_far_end_is_told_which_document_and_who_asks_by_names_that_tell_nothing(tmp_path: Path) -> None:
+    stub = Stub(models=[(200, {}, VLLM_MODELS)], completions=[(200, SSE, VLLM_STREAM)])
+    async with stub.serving() as endpoint:
+        for _ in range(2):
+            await suggestion(Settings(endpoint=endpoint, prompt_format="plain"), tmp_path, "x = ")
+    first, second = (body for path, body in stub.asked if path == "/v1/completions")
+    assert first["document"] == second["document"] and len(first["document"]) == 16
+    assert first["user"] != second["user"]  # each process is a client of its own
+    assert "add.py" not in json.dumps(first)
+
+
 async def suggestion(settings: Settings, folder: Path, *lines: str) -> Any:
     connection = Connection(settings)
     await connection.wait()
