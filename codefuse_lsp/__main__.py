@@ -96,16 +96,6 @@ def _language_server(options: argparse.Namespace, settings: Settings) -> int:
     run(settings)
 
 
-def _serve(options: argparse.Namespace, settings: Settings) -> int:
-    from codefuse_lsp.prompts.formats import format_for
-    from codefuse_lsp.worker import serve
-
-    keys = serve.read_keys(options.api_key_file) if options.api_key_file else ()
-    listen = serve.Listen(options.socket, options.host, options.port, keys, options.announce)
-    serve.run(settings, listen, format_for, _say)
-    return 0
-
-
 def _lazy(module: str) -> Command:
     """Return the command in `codefuse_lsp.cli.<module>`, imported when it is called: every command starts fast."""
 
@@ -120,10 +110,9 @@ def _lazy(module: str) -> Command:
 
 _COMMANDS: dict[str | None, Command] = {
     None: _language_server,
-    "serve": _serve,
     **{
         name: _lazy(name)
-        for name in ("demo", "complete", "chat", "why", "doctor", "status", "stop", "bench", "download")
+        for name in ("serve", "demo", "complete", "chat", "why", "doctor", "status", "stop", "bench", "download")
     },
 }
 

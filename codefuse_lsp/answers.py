@@ -30,6 +30,7 @@ def request_for(prompt: Prompt, settings: Settings, priority: Priority) -> Gener
         top_p=settings.chat_top_p,
         priority=priority,
         heal=prompt.heal,
+        messages=prompt.messages,
     )
 
 

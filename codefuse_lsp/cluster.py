@@ -24,22 +24,23 @@ log = logging.getLogger(__name__)
 def app(args: Mapping[str, Any]) -> Application:
     """Return the application for Ray Serve.
 
-    `args` holds `keys` (a file, one API key a line), `replicas`, `cpus` and `gpus` (of each replica), and any of the
+    `args` holds `keys` (a file, `name:key` a line), `replicas`, `cpus` and `gpus` (of each replica), and any of the
     settings in config.py. Raises ConfigError naming what is wrong.
     """
+    from codefuse_lsp.cli.serve import chat_renderer
     from codefuse_lsp.prompts.formats import format_for
-    from codefuse_lsp.worker.serve import read_keys
+    from codefuse_lsp.worker.users import KeyRing
 
     if not args.get("keys"):
         raise ConfigError("A cluster lets others in, so it needs keys: add keys=FILE, with one key on each line.")
-    keys = read_keys(Path(args["keys"]).expanduser())
+    keys = KeyRing.read(Path(args["keys"]).expanduser())
     layout = {name: _number(name, args[name]) for name in LIMITS if name in args}
     settings, warnings = config.load({k: v for k, v in args.items() if k != "keys" and k not in LIMITS})
     for sentence in warnings:
         log.warning(sentence)
     from codefuse_lsp.worker.cluster import Layout, build  # last: what is wrong with the arguments is told at once
 
-    return build(settings, format_for, Layout(**layout), keys)
+    return build(settings, format_for, chat_renderer(settings), Layout(**layout), keys)
 
 
 def _number(name: str, value: Any) -> Any:

@@ -62,6 +62,9 @@ class Settings:
         "Address of a completions API that runs already, such as http://gpu-box:8000/v1; empty starts a worker.",
     )
     api_key_file: str = _machine("", "File that holds the endpoint's API key on its first line.")
+    ca_file: str = _machine(
+        "", "PEM file of the authority that signed the endpoint's certificate, beside those that the system trusts."
+    )
     device: str = _machine("auto", "Where the model runs.", choices=("auto", "cuda", "mps", "cpu"))
     dtype: str = _machine("auto", "Number format of the weights.", choices=("auto", "bfloat16", "float16", "float32"))
     quantization: str = _machine(
@@ -76,9 +79,18 @@ class Settings:
     idle_minutes: float = _machine(
         30.0, "A worker that nobody has asked anything for this long leaves; 0 keeps it.", low=0, high=10_080
     )
+    user_max_requests: int = _machine(
+        0, "Requests that one user of a team's server may have under way at once; 0 sets no limit.", low=0, high=10_000
+    )
+    user_tokens_per_minute: int = _machine(
+        0, "Tokens a minute, read and written, that one user of a team's server gets; 0 sets no limit.",
+        low=0, high=1_000_000_000,
+    )  # fmt: skip
     trust_remote_code: bool = _machine(False, "Let a checkpoint run its own Python code while loading.")
     prompt_format: str = _machine(
-        "", "How prompts are written: codefuse, mft, chat_template or plain; empty chooses by the model."
+        "",
+        "How prompts are written: codefuse, mft, chat_template, plain, or messages (the far end writes them); "
+        "empty chooses by the model.",
     )
     turn_separator: str = _machine(
         "", "Text between the turns of the codefuse format; the model was trained with none."

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"generation.request"},
     "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers"},
     "cli": {"suggestions", "prompts", "context", "generation", "evaluation", "answers", "cli", "lsp", "worker"},
-    "cluster": {"prompts", "worker"},
+    "cluster": {"prompts", "worker", "cli"},
     "__main__": {"prompts", "lsp", "worker", "cli"},
 }
 LATE = {"worker", "lsp"}  # rooms that the command line imports only inside the function that needs them

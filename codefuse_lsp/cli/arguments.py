@@ -139,15 +139,18 @@ def _add_keeping(add: Add) -> None:
 def _add_serve(add: Add) -> None:
     serve = add(
         "serve",
-        "hold the model and answer the OpenAI completions API",
-        "Runs until it is told to stop. On loopback it needs no keys; for others it needs --api-key-file.",
+        "hold the model and answer the OpenAI completions and chat API",
+        "Runs until it is told to stop. On loopback it needs no keys; for others it needs --api-key-file\n"
+        "(read anew on SIGHUP), and should have --tls-certificate and --tls-key.",
         "serve --model ~/models/CodeFuse-CodeLlama-34B --host 0.0.0.0 --api-key-file keys",
     )
     serve.add_argument("--model", help="a checkpoint's folder, or smollm2")
     serve.add_argument("--socket", type=Path, metavar="PATH", help="listen on this Unix socket, for you alone")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=_port, default=8000, help="port to listen on (default: 8000; 0 takes a free one)")
-    serve.add_argument("--api-key-file", type=Path, metavar="FILE", help="file with one API key a line")
+    serve.add_argument("--api-key-file", type=Path, metavar="FILE", help="file with `name:key` or a key on each line")
+    serve.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM file of the certificate; speaks TLS")
+    serve.add_argument("--tls-key", type=Path, metavar="FILE", help="PEM file of the certificate's key")
     serve.add_argument("--announce", type=Path, help=argparse.SUPPRESS)
 
 

@@ -1,38 +1,31 @@
 """Asks a completions API for text: our worker on its socket, or anything that speaks OpenAI's `/v1/completions`.
 
 A `GenerationRequest` in, a stream of `Chunk` out; closing the stream closes the connection, which cancels there.
+Knows which paths there are; how they are reached is transport.py's, how an answer is read answer.py's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from codefuse_lsp.errors import RequestRefused, WorkerAbsent, WorkerUnreachable
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, TokenLogprob, Usage, to_wire
+from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
+from codefuse_lsp.generation.answer import read_chunks, refusal, unknown_fields
+from codefuse_lsp.generation.request import (
+    Chunk,
+    GenerationRequest,
+    ModelCard,
+    to_chat_wire,
+    to_wire,
+    without_extras,
+)
+from codefuse_lsp.generation.transport import CONNECT_TIMEOUT_S, Address, failure, open_http
 
-CONNECT_TIMEOUT_S = 5.0
-DRAIN_TIMEOUT_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a completions API is: a base URL, or a Unix socket, and the key it asks for."""
-
-    url: str = "http://localhost"
-    socket: Path | None = None
-    key: str = ""
-
-    def __str__(self) -> str:
-        return str(self.socket) if self.socket else self.url
+__all__ = ["Address", "Client"]
 
 
 class Client:
@@ -41,25 +34,43 @@ class Client:
     def __init__(self, address: Address, model: str = "default") -> None:
         self.address = address
         self._model = model
-        transport = httpx2.AsyncHTTPTransport(uds=str(address.socket)) if address.socket else None
-        root = address.url.rstrip("/").removesuffix("/v1")
-        self._http = httpx2.AsyncClient(
-            base_url=root,
-            transport=transport,
-            headers={"Authorization": f"Bearer {address.key}"} if address.key else {},
-            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
-        )
+        self._http = open_http(address)
+        self._rejected: frozenset[str] | None = None  # fields that the far end knows nothing of; None: it takes all
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """Yield the answer as it is made; the last chunk has a finish reason, and usage where the far end tells it."""
-        body = to_wire(request, self._model)
-        async with self._translated(), self._http.stream("POST", "/v1/completions", json=body) as response:
+        """Yield the answer as it is made; the last chunk has a finish reason, and usage where the far end tells it.
+
+        While the request waits in a queue, chunks tell its place, where the far end does.
+        """
+        if request.messages:
+            path, body = "/v1/chat/completions", to_chat_wire(request, self._model)
+        else:
+            path, body = "/v1/completions", to_wire(request, self._model)
+        async with (
+            self._translated(),
+            self._opened(path, body) as response,
+            aclosing(read_chunks(response)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+    @asynccontextmanager
+    async def _opened(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx2.Response]:
+        """Ask, and once more without the fields that a strict far end says it does not know."""
+        if self._rejected is None:
+            async with self._http.stream("POST", path, json=body) as response:
+                if response.status_code == httpx2.codes.OK:
+                    yield response
+                    return
+                await response.aread()
+                self._rejected = unknown_fields(response, body)
+                if self._rejected is None:
+                    raise refusal(response)
+        async with self._http.stream("POST", path, json=without_extras(body, self._rejected)) as response:
             if response.status_code != httpx2.codes.OK:
                 await response.aread()
-                raise _refusal(response)
-            async with aclosing(_chunks(response)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+                raise refusal(response)
+            yield response
 
     async def count_tokens(self, prompt: str) -> int | None:
         """Return the number of tokens of a prompt, or None where the far end cannot count."""
@@ -97,7 +108,7 @@ class Client:
                 method, path, json=body, timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT_S)
             )
             if response.status_code != httpx2.codes.OK:
-                raise _refusal(response)
+                raise refusal(response)
             answer = response.json()
             if not isinstance(answer, dict):
                 raise ValueError
@@ -108,72 +119,10 @@ class Client:
         """Turn the HTTP library's errors into sentences."""
         try:
             yield
-        except httpx2.ConnectError:
-            raise WorkerAbsent(f"Nothing answers at {self.address}.") from None
-        except httpx2.HTTPError as error:
-            detail = str(error) or type(error).__name__
-            raise WorkerUnreachable(f"The connection to {self.address} broke ({detail}).") from None
+        except httpx2.HTTPError as error:  # in a thread: it may have a look at a certificate
+            raise await asyncio.to_thread(failure, error, self.address) from None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise WorkerUnreachable(f"{self.address} does not answer like a completions API.") from None
-
-
-async def _chunks(response: httpx2.Response) -> AsyncGenerator[Chunk]:
-    """Yield the chunks of a server-sent event stream; usage may come in an event of its own after the last choice."""
-    last: Chunk | None = None
-    lines = response.aiter_lines()
-    async for line in lines:
-        if not line.startswith("data:"):
-            continue
-        data = line[5:].strip()
-        if data == "[DONE]":
-            await _drain(lines)
-            break
-        event = json.loads(data)
-        if error := event.get("error"):
-            raise RequestRefused(str(error.get("message", error)), int(error.get("code") or 500))
-        usage = _usage(event["usage"]) if event.get("usage") else None
-        if usage is not None and last is not None:
-            last = replace(last, usage=usage)
-        for choice in event.get("choices", ()):
-            chunk = _chunk(choice, usage)
-            if chunk.finish_reason:
-                last = chunk  # kept back: the usage may follow
-            elif chunk.text or chunk.logprobs:
-                yield chunk
-    yield last if last is not None else _cut_off(response)
-
-
-async def _drain(lines: AsyncIterator[str]) -> None:
-    """Read to the end of an answer that is over, so that its connection can be used again."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_TIMEOUT_S):
-            async for _ in lines:
-                pass
-
-
-def _cut_off(response: httpx2.Response) -> Chunk:
-    raise WorkerUnreachable(f"The answer of {response.url.host or 'the worker'} ended in the middle.")
-
-
-def _chunk(choice: dict[str, Any], usage: Usage | None) -> Chunk:
-    reason = choice.get("finish_reason")
-    finish = None if reason is None else "length" if reason == "length" else "stop"
-    return Chunk(choice.get("text") or "", finish, _logprobs(choice.get("logprobs")), usage)  # type: ignore[arg-type]
-
-
-def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
-    if not told or not told.get("tokens"):
-        return ()
-    tops = told.get("top_logprobs") or [None] * len(told["tokens"])
-    return tuple(
-        TokenLogprob(token, logprob, tuple((top or {}).items()))
-        for token, logprob, top in zip(told["tokens"], told["token_logprobs"], tops, strict=True)
-    )
-
-
-def _usage(told: dict[str, Any]) -> Usage:
-    details = told.get("prompt_tokens_details") or {}
-    return Usage(told["prompt_tokens"], told.get("completion_tokens", 0), details.get("cached_tokens") or 0)
 
 
 def _model_card(entry: dict[str, Any]) -> ModelCard:
@@ -188,12 +137,3 @@ def _model_card(entry: dict[str, Any]) -> ModelCard:
         eos_token=entry.get("eos_token") or "",
         device=entry.get("device") or "",
     )
-
-
-def _refusal(response: httpx2.Response) -> RequestRefused:
-    try:
-        body = response.json()
-        told = body.get("error", body)["message"]  # older vLLM puts the message beside "object": "error"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        told = f"The far end answered {response.status_code} {response.reason_phrase}."
-    return RequestRefused(str(told), response.status_code)

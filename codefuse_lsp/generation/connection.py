@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError, WorkerAbsent, WorkerError, WorkerUnreachable
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.client import Client
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, Priority
 
 BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 60.0)  # pause before the next try; the last one repeats
 
@@ -35,6 +36,7 @@ class Status:
     model: str = ""
     device: str = ""
     busy: int = 0  # requests under way from here
+    queue_position: int | None = None  # of a chat that waits at the far end: how many go before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Connection:
         self._failures = 0
         self._not_before = 0.0
         self.status = Status()
+        self._name = uuid.uuid4().hex  # by which a far end shares itself fairly between its clients
 
     @property
     def ready(self) -> Ready | None:
@@ -119,16 +122,21 @@ class Connection:
 
     async def _ask(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         ready = await self.wait()
+        request = replace(request, client=request.client or self._name)
         self._tell(busy=self.status.busy + 1)
         try:
             async with aclosing(ready.client.generate(request)) as chunks:
                 async for chunk in chunks:
-                    yield chunk
+                    if request.priority is Priority.CHAT:
+                        self._tell(queue_position=chunk.place.position if chunk.place else None)
+                    if chunk.place is None:
+                        yield chunk
         except WorkerUnreachable as error:
             self._lost(ready, error)
             raise
         finally:
-            self._tell(busy=self.status.busy - 1)
+            waits = {} if request.priority is not Priority.CHAT else {"queue_position": None}
+            self._tell(busy=self.status.busy - 1, **waits)
 
     async def _connect(self) -> Ready:
         self._tell(state="starting", message="Starting the model's worker", progress=None)

@@ -1,7 +1,8 @@
 """What is asked of a model and what comes back, on both sides of the wire.
 
-A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions API with vLLM's
-extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`.
+A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions API
+with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`,
+`include_queue`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class GenerationRequest:
 
     `heal` is text cut from the end of the prompt at the cursor (a half word, white space): the model is held to
     begin its answer with it, so that it is tokenised as the model would have written it. It is part of the answer.
+    `messages` go to a far end that has to write the prompt itself, of whose model nothing is known.
     `client` shares the model fairly with others of its class. A newer ghost text of the same `client` and `document`
     replaces an older one. Both are opaque names, never a path.
     """
@@ -47,6 +49,7 @@ class GenerationRequest:
     client: str = ""  # OpenAI's field `user`
     document: str = ""
     deadline: float | None = None  # seconds from arrival; what has not ended by then ends with the text so far
+    messages: tuple[tuple[str, str], ...] = ()  # OpenAI's role and content; `prompt` is then only their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +109,53 @@ class ModelCard:
 
 def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any]:
     """Return the JSON body of a streaming `/v1/completions` call; fields at their default are left out."""
-    body: dict[str, Any] = {
+    body = {
         "model": model,
         "prompt": request.prompt,
         "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "stream": True,
-        "stream_options": {"include_usage": True, "continuous_usage_stats": True},
-        "priority": int(request.priority),
         "add_special_tokens": request.add_special_tokens,
+        **_common(request),
     }
+    optional = {"logprobs": request.logprobs, "heal": request.heal or None}
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def to_chat_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any]:
+    """Return the JSON body of a streaming `/v1/chat/completions` call with the request's messages."""
+    return {
+        "model": model,
+        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        "max_tokens": request.max_tokens,  # the newer max_completion_tokens is unknown to many
+        **_common(request),
+    }
+
+
+# What OpenAI's API has not: a far end that is strict about it is asked again without.
+EXTRA_FIELDS = ("priority", "add_special_tokens", "ignore_eos", "heal", "document", "deadline")
+EXTRA_STREAM_OPTIONS = ("continuous_usage_stats", "include_queue")
+
+
+def without_extras(body: dict[str, Any], rejected: frozenset[str]) -> dict[str, Any]:
+    """Return a body without what only some far ends know, and without what this one named as unknown to it."""
+    plain = {name: value for name, value in body.items() if name not in EXTRA_FIELDS and name not in rejected}
+    return plain | ({"stream_options": {"include_usage": True}} if "stream_options" in plain else {})
+
+
+def _common(request: GenerationRequest) -> dict[str, Any]:
     optional = {
         "stop": list(request.stop) or None,
         "seed": request.seed,
-        "logprobs": request.logprobs,
         "ignore_eos": request.ignore_eos or None,
-        "heal": request.heal or None,
         "n": request.n if request.n > 1 else None,
         "user": request.client or None,
         "document": request.document or None,
         "deadline": request.deadline,
     }
-    return body | {name: value for name, value in optional.items() if value is not None}
+    return {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stream": True,
+        "stream_options": {"include_usage": True, "continuous_usage_stats": True, "include_queue": True},
+        "priority": int(request.priority),
+        **{name: value for name, value in optional.items() if value is not None},
+    }

@@ -101,6 +101,7 @@ class StatusResult:
     busy: bool
     progress: float | None
     command: str | None
+    queue_position: int | None  # of a chat that waits: how many requests go before it
 
 
 @attrs.define

@@ -65,6 +65,7 @@ def result_of(status: Status) -> StatusResult:
         busy=status.busy > 0,
         progress=status.progress,
         command=command,
+        queue_position=status.queue_position,
     )
 
 

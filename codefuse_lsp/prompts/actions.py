@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from codefuse_lsp.context.test_files import TestFile
-from codefuse_lsp.prompts.fences import END_OF_FENCE, before_fence_end, fenced
+from codefuse_lsp.prompts.fences import END_OF_FENCE, before_fence_end, code_of, fenced
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
 from codefuse_lsp.prompts.heads import Subject, head_of
 from codefuse_lsp.prompts.languages import display_name, fence_name, language_tag
 
 MAX_CODE_CHARS = 8_000  # about 3,400 tokens: what a context of 4,096 holds beside the answer
 MAX_BESIDE_CHARS = 2_000  # of the rest of the source file, and of the tests that are there
+
+BEGIN = "Begin exactly with:\n"
+CODE_ALONE = "Answer with one block of code and nothing else.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ def tests_prompt(
         subject = replace(subject, module="")
     head = head_of(subject, test_file.framework, test_file.path.stem, existing)
     question = _tests_question(subject, test_file, existing, max_chars)
+    if not model.takes_prefill:
+        begin = BEGIN + fenced(head, subject.language) if head else ""
+        return TestsPrompt(render(model, _turns(system, question + begin + CODE_ALONE)), head)
     if not model.is_chat:
         return TestsPrompt(render(model, _turns(system, question), head.lstrip("\n")), head)
     opening = f"```{fence_name(subject.language)}\n"
@@ -71,13 +77,21 @@ def tests_text(prompt: TestsPrompt, answer: str, existing: str = "") -> str:
 
     Names that tests use and their head could not foresee are imported: for Python, pytest.
     """
-    text = prompt.head + before_fence_end(answer).rstrip() + "\n"
+    body = after_head(answer, prompt.head) if prompt.prompt.messages else before_fence_end(answer)
+    text = prompt.head + body.rstrip() + "\n"
     is_pytest = re.search(r"\bpytest\.\w", text) and re.search(r"^\s*def test_", text, re.M)
     if is_pytest and not re.search(r"^import pytest\b", f"{existing}\n{text}", re.M):
         body = text.lstrip("\n")
         gap = "\n" if body.startswith(("from ", "import ")) else "\n\n"
         return text[: len(text) - len(body)] + f"import pytest\n{gap}{body}"
     return text
+
+
+def after_head(answer: str, head: str) -> str:
+    """Return what goes on behind `head` in an answer that was asked to begin with it, and may have begun otherwise."""
+    code, opening = code_of(answer), head.rstrip().rpartition("\n")[2].strip()
+    _, found, rest = code.partition(opening) if opening else ("", "", code)
+    return rest if found or not opening else ""
 
 
 def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_chars: int) -> str:

@@ -7,6 +7,7 @@ successive prompts share their head. Knows nothing of tokens, nor of what is sho
 from __future__ import annotations
 
 from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.prompts.asking import asked_completion
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
 from codefuse_lsp.prompts.languages import language_tag
 
@@ -24,6 +25,8 @@ def completion_prompt(context: CursorContext, model: ModelFormat, max_chars: int
     prefix, suffix = context.prefix, context.suffix
     if max_chars is not None:
         prefix, suffix = _cut(prefix, suffix, max_chars)
+    if not model.takes_prefill:
+        return asked_completion(prefix, suffix, context.language, model)
     head, heal = split_heal(prefix)
     tag = language_tag(context.language)
     after = suffix.strip("\n") if suffix.strip() else ""

@@ -34,6 +34,7 @@ class Prompt:
     text: str
     stop: tuple[str, ...]
     heal: str = ""
+    messages: tuple[tuple[str, str], ...] = ()  # OpenAI's role and content, where the far end writes the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class ModelFormat:
     def is_chat(self) -> bool:
         """Whether the format has turns, so that an instruction can be given."""
         return self.name != "plain"
+
+    @property
+    def takes_prefill(self) -> bool:
+        """Whether the beginning of the answer can be given; else it can only be asked for."""
+        return self.name != "messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,18 @@ ROLE_TAGS = {
         stop=("<s>human", "<s>bot", "<s>system"),
     ),
 }
-FORMATS = (*ROLE_TAGS, "chat_template", "plain")
+FORMATS = (*ROLE_TAGS, "chat_template", "plain", "messages")
+# What the templates of common families put round turns: a far end that writes the prompt does not tell its own.
+COMMON_TAGS = (
+    *("<|im_start|>", "<|im_end|>", "<|endoftext|>"),  # ChatML: Qwen, SmolLM2
+    *("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),  # Llama 3
+    *("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),  # Llama 2, Mistral
+    *("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"),  # Gemma
+    *("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),  # Phi, Zephyr
+    *("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),  # DeepSeek
+    *("<|start|>", "<|message|>", "<|channel|>", "<|return|>"),  # gpt-oss
+    *ROLE_TAGS["codefuse"].stop,
+)
 LLAMA_TOKENS = ("<s>", "</s>", "<unk>")  # special in the tokenizers of all the models the role tags were made for
 # Tokenizers that put these before every text; without roles to do it, the prompt carries them itself.
 LEADING_BOS = frozenset({"<s>", "<|begin_of_text|>", "<bos>", "<｜begin▁of▁sentence｜>"})
@@ -117,6 +134,8 @@ def render(model: ModelFormat, turns: Sequence[Turn], prefill: str = "", heal: s
     tags = tags_of(model)
     turns = [Turn(turn.role, escape(turn.text, tags)) for turn in turns]
     prefill = escape(prefill, tags)
+    if model.name == "messages":
+        return Prompt("\n\n".join(turn.text for turn in turns), (), heal, tuple(_messages(turns)))
     if model.name == "chat_template":
         text = _from_template(model, turns, prefill)
     elif model.name == "plain":
@@ -132,6 +151,8 @@ def tags_of(model: ModelFormat) -> tuple[str, ...]:
     tags = [*LLAMA_TOKENS, *model.special_tokens, model.bos_token, model.eos_token]
     if model.name in ROLE_TAGS:
         tags += ROLE_TAGS[model.name].stop
+    elif model.name == "messages":
+        tags += COMMON_TAGS
     elif model.name == "chat_template":
         from codefuse_lsp.prompts.chat_template import template_tags  # jinja2 only for those who need it
 
@@ -163,16 +184,21 @@ def _tagged(model: ModelFormat, turns: Sequence[Turn]) -> str:
 
 
 def _from_template(model: ModelFormat, turns: Sequence[Turn], prefill: str) -> str:
-    from codefuse_lsp.prompts.chat_template import Message, render_template
+    from codefuse_lsp.prompts.chat_template import render_template
 
-    messages: list[Message] = []
+    messages = [{"role": role, "content": content} for role, content in _messages(turns)]
+    return render_template(model.chat_template or "", messages, model.bos_token, model.eos_token, prefill)
+
+
+def _messages(turns: Sequence[Turn]) -> list[tuple[str, str]]:
+    messages: list[tuple[str, str]] = []
     for turn in turns:
         role = {"human": "user", "bot": "assistant"}.get(turn.role, turn.role)
-        if messages and messages[-1]["role"] == role:  # many templates refuse two turns of one side in a row
-            messages[-1]["content"] += f"\n\n{turn.text}"
+        if messages and messages[-1][0] == role:  # many templates refuse two turns of one side in a row
+            messages[-1] = (role, f"{messages[-1][1]}\n\n{turn.text}")
         else:
-            messages.append({"role": role, "content": turn.text})
-    return render_template(model.chat_template or "", messages, model.bos_token, model.eos_token, prefill)
+            messages.append((role, turn.text))
+    return messages
 
 
 def _plain(model: ModelFormat, turns: Sequence[Turn]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
+import secrets
 import time
 import uuid
 from contextlib import aclosing
@@ -19,6 +21,7 @@ from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, Priority, Usage
+from codefuse_lsp.prompts.asking import continuation
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.prompts.completion import completion_prompt
 from codefuse_lsp.prompts.escape import restore
@@ -28,6 +31,7 @@ from codefuse_lsp.suggestions.trace import Record, Trace
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
+_KEY = secrets.token_bytes(16)
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
 
@@ -132,7 +136,8 @@ class Suggester:
                     answer.first_token_s = time.perf_counter() - answer.started
                 raw += chunk.text
                 answer.usage = chunk.usage or answer.usage
-                healed = healed_remainder(raw, request.heal, ended=chunk.finish_reason is not None)
+                goes_on = continuation if request.messages else healed_remainder
+                healed = goes_on(raw, request.heal, ended=chunk.finish_reason is not None)
                 if healed is None:
                     answer.failure = Silence("half word", "The model would write another word than the one begun.")
                     return
@@ -167,9 +172,13 @@ class Suggester:
 
 
 def model_format(card: ModelCard, settings: Settings) -> ModelFormat:
-    """Return how prompts for this model are written: by setting, by what it told, else by its name."""
+    """Return how prompts for this model are written: by setting, by what it told, else by its name.
+
+    Where none of that says it, the far end has to write them.
+    """
+    by_name = format_for(card.id, card.chat_template)
     return ModelFormat(
-        name=settings.prompt_format or card.prompt_format or format_for(card.id, card.chat_template),
+        name=settings.prompt_format or card.prompt_format or ("messages" if by_name == "plain" else by_name),
         chat_template=card.chat_template,
         special_tokens=card.special_tokens,
         bos_token=card.bos_token,
@@ -200,10 +209,17 @@ def request_for(prompt: Prompt, place: Place, settings: Settings) -> GenerationR
         prompt=prompt.text,
         heal=prompt.heal,
         max_tokens=settings.completion_max_tokens,
-        stop=prompt.stop if place.block else (*prompt.stop, "\n"),
+        stop=prompt.stop if place.block or prompt.messages else (*prompt.stop, "\n"),
         temperature=0.0,
         priority=Priority.GHOST_TEXT,
+        document=document_id(place.context.uri),
+        messages=prompt.messages,
     )
+
+
+def document_id(uri: str) -> str:
+    """Return a name for a document that tells nothing of it to those who do not have this process's key."""
+    return hmac.digest(_KEY, uri.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
 
 
 def healed_remainder(raw: str, heal: str, *, ended: bool) -> str | None:

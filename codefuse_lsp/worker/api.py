@@ -1,104 +1,109 @@
 """The wire format of the completions API: JSON bodies in, requests out; chunks in, JSON answers out. Pure.
 
-Names and shapes are OpenAI's (`POST /v1/completions`), with vLLM's extra fields and `heal` (generation/request.py).
+Names and shapes are OpenAI's (`POST /v1/completions`), with vLLM's extra fields and ours (generation/request.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from codefuse_lsp.errors import RequestRefused
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, TokenLogprob, Usage
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, TokenLogprob, Usage
+from codefuse_lsp.worker.fields import BadField, StreamOptions, checked_text, flag, number, sampling
 
-MAX_STOPS = 64  # OpenAI allows 4; role tags and special tokens of a model need more
+DEFAULT_MAX_TOKENS = 16  # OpenAI's
+MAX_LOGPROBS = 5
 DONE = b"data: [DONE]\n\n"
 
-
-class BadField(RequestRefused):
-    """A field of a request body cannot be used; `param` is its name."""
-
-    def __init__(self, param: str, problem: str) -> None:
-        super().__init__(f"{param} {problem}", 400)
-        self.param = param
+TextOf = Callable[[list[int]], str | None]
 
 
-def parse_body(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in `raw`; raises RequestRefused with a sentence when it is none."""
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise RequestRefused("The body is not JSON.", 400) from None
-    if not isinstance(body, dict):
-        raise RequestRefused("The body is not a JSON object.", 400)
-    return body
+def parse_completion(body: Mapping[str, Any], max_model_len: int, text_of: TextOf | None = None) -> GenerationRequest:
+    """Return the request that a `/v1/completions` body describes; raises BadField naming what is wrong.
 
-
-def parse_completion(body: Mapping[str, Any], max_model_len: int) -> GenerationRequest:
-    """Return the request that a `/v1/completions` body describes; raises BadField naming what is wrong."""
-    if _number(body, "n", int, 1, 1, 128) != 1:
-        raise BadField("n", "must be 1; ask again for another answer.")
-    if body.get("echo"):
-        raise BadField("echo", "is not supported; put the prompt before the answer yourself.")
+    `text_of` turns token ids into the text that is read as just these, or gives None.
+    """
     return GenerationRequest(
-        prompt=_text(body, "prompt", None),
-        max_tokens=_number(body, "max_tokens", int, 16, 1, max_model_len),
-        stop=_stops(body),
-        temperature=_number(body, "temperature", float, 1.0, 0, 100),
-        top_p=_number(body, "top_p", float, 1.0, 1e-6, 1),
-        seed=_number(body, "seed", int, None, -(2**63), 2**63 - 1),
-        logprobs=_number(body, "logprobs", int, None, 0, 5),
-        priority=Priority(_number(body, "priority", int, int(Priority.CHAT), 0, max(Priority))),
-        ignore_eos=_flag(body, "ignore_eos"),
-        add_special_tokens=_flag(body, "add_special_tokens", True),
-        heal=_text(body, "heal", ""),
+        prompt=parse_prompt(body, text_of),
+        max_tokens=number(body, "max_tokens", int, DEFAULT_MAX_TOKENS, 1, max_model_len),
+        logprobs=number(body, "logprobs", int, None, 0, MAX_LOGPROBS),
+        add_special_tokens=flag(body, "add_special_tokens", True),
+        **sampling(body),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class StreamOptions:
-    """Whether an answer is streamed, and which of its events carry token counts (OpenAI; the last one vLLM)."""
-
-    stream: bool = False
-    include_usage: bool = False
-    continuous_usage_stats: bool = False
-
-
-def parse_stream_options(body: Mapping[str, Any]) -> StreamOptions:
-    """Return how the answer is to be sent."""
-    options = body.get("stream_options") or {}
-    if not isinstance(options, dict):
-        raise BadField("stream_options", "is not an object.")
-    return StreamOptions(
-        _flag(body, "stream"), _flag(options, "include_usage"), _flag(options, "continuous_usage_stats")
-    )
+def parse_prompt(body: Mapping[str, Any], text_of: TextOf | None = None) -> str:
+    """Return the text of `prompt`: a text, a list of one, or token ids."""
+    value = body.get("prompt")
+    if isinstance(value, list) and len(value) == 1 and not _is_id(value[0]):
+        value = value[0]  # OpenAI allows a list of prompts
+    if isinstance(value, list) and value and all(map(_is_id, value)):
+        value = text_of(value) if text_of is not None else None
+        if value is None:
+            raise BadField("prompt", "holds token ids that no text stands for exactly; send the text.")
+    if not isinstance(value, str):
+        many = isinstance(value, list) and len(value) > 1
+        problem = "is missing." if value is None else "holds several prompts; ask for one at a time." if many else None
+        raise BadField("prompt", problem or "is not a text.")
+    return checked_text(value, "prompt")
 
 
-def completion_event(head: Mapping[str, Any], chunk: Chunk, offset: int, options: StreamOptions) -> bytes:
-    """Return one server-sent event of a streamed answer; `offset` is the number of characters sent before it."""
-    usage = {"usage": usage_json(chunk.usage)} if options.continuous_usage_stats and chunk.usage else {}
-    return _event({**head, "choices": [_choice(chunk.text, chunk.finish_reason, chunk.logprobs, offset)], **usage})
+class CompletionWire:
+    """How the chunks of one answer are written for `/v1/completions`; one object per answer."""
+
+    def __init__(self, head: Mapping[str, Any]) -> None:
+        self._head = {**head, "object": "text_completion"}
+        self._sent: dict[int, int] = {}  # characters, by answer
+
+    def event(self, chunk: Chunk, options: StreamOptions) -> bytes:
+        """Return one server-sent event."""
+        offset = self._sent.get(chunk.index, 0)
+        self._sent[chunk.index] = offset + len(chunk.text)
+        choice = _choice(chunk.index, chunk.text, chunk.finish_reason, chunk.logprobs, offset)
+        usage = {"usage": usage_json(chunk.usage)} if options.continuous_usage_stats and chunk.usage else {}
+        return event({**self._head, "choices": [choice], **usage})
+
+    def usage_event(self, usage: Usage) -> bytes:
+        """Return the event that closes a stream with its token counts."""
+        return event({**self._head, "choices": [], "usage": usage_json(usage)})
+
+    def queue_event(self, place: Place) -> bytes:
+        """Return the event that tells where a request stands, for those who asked for it."""
+        return event({**self._head, "choices": [], "queue": queue_json(place)})
+
+    def whole(self, chunks: Iterable[Chunk]) -> dict[str, Any]:
+        """Return a whole answer as one object."""
+        joined = join(chunks)
+        choices = [_choice(part.index, part.text, part.finish_reason, part.logprobs, 0) for part in joined]
+        return {**self._head, "choices": choices, "usage": whole_usage(joined)}
 
 
-def usage_event(head: Mapping[str, Any], usage: Usage) -> bytes:
-    """Return the event that closes a stream with its token counts."""
-    return _event({**head, "choices": [], "usage": usage_json(usage)})
+def join(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Return one chunk for each answer, in their order, with all its text; the last has the usage of all."""
+    answers: dict[int, list[Chunk]] = {}
+    usage = None
+    for chunk in chunks:
+        if chunk.place is None:
+            answers.setdefault(chunk.index, []).append(chunk)
+        usage = chunk.usage or usage
+    return [
+        Chunk(
+            "".join(part.text for part in parts),
+            parts[-1].finish_reason,
+            tuple(item for part in parts for item in part.logprobs),
+            usage,
+            index,
+        )
+        for index, parts in sorted(answers.items())
+    ]
 
 
-def error_event(error: Exception) -> bytes:
-    """Return the event that ends a stream that failed half-way."""
-    return _event(error_json(error))
-
-
-def completion_json(head: Mapping[str, Any], chunks: Iterable[Chunk]) -> dict[str, Any]:
-    """Return a whole answer as one object."""
-    chunks = list(chunks)
-    logprobs = tuple(item for chunk in chunks for item in chunk.logprobs)
-    last = chunks[-1]
-    choice = _choice("".join(chunk.text for chunk in chunks), last.finish_reason, logprobs, 0)
-    return {**head, "choices": [choice], "usage": usage_json(last.usage) if last.usage else None}
+def whole_usage(joined: list[Chunk]) -> dict[str, Any] | None:
+    """Return the token counts of a whole answer."""
+    usage = joined[-1].usage if joined else None
+    return usage_json(usage) if usage is not None else None
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:
@@ -111,19 +116,42 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     }
 
 
+def queue_json(place: Place) -> dict[str, Any]:
+    """Return a place in the queue; the wait in seconds."""
+    return {"position": place.position, "expected_wait": round(place.expected_wait, 3)}
+
+
 def error_json(error: Exception) -> dict[str, Any]:
     """Return an error in OpenAI's shape."""
     status = getattr(error, "status", 500)
     kind = "invalid_request_error" if status < 500 else "server_error"
+    kind = {401: "authentication_error", 429: "rate_limit_error"}.get(status, kind)
     return {"error": {"message": str(error), "type": kind, "param": getattr(error, "param", None), "code": status}}
 
 
-def _event(payload: Mapping[str, Any]) -> bytes:
+def error_event(error: Exception) -> bytes:
+    """Return the event that ends a stream that failed half-way."""
+    return event(error_json(error))
+
+
+def event(payload: Mapping[str, Any]) -> bytes:
+    """Return one server-sent event."""
     return f"data: {json.dumps(payload, separators=(',', ':'))}\n\n".encode()
 
 
-def _choice(text: str, reason: str | None, logprobs: tuple[TokenLogprob, ...], offset: int) -> dict[str, Any]:
-    return {"index": 0, "text": text, "finish_reason": reason, "logprobs": _logprobs_json(logprobs, offset)}
+def check_model(body: Mapping[str, Any], name: str) -> None:
+    """Raise RequestRefused unless the body asks for the model that is here."""
+    wanted = body.get("model")
+    if wanted is not None and not isinstance(wanted, str):
+        raise BadField("model", "is not a text.")
+    if wanted not in (None, "default", name):
+        raise RequestRefused(f"This worker holds the model '{name}'; ask for that, or for 'default'.", 404)
+
+
+def _choice(
+    index: int, text: str, reason: str | None, logprobs: tuple[TokenLogprob, ...], offset: int
+) -> dict[str, Any]:
+    return {"index": index, "text": text, "finish_reason": reason, "logprobs": _logprobs_json(logprobs, offset)}
 
 
 def _logprobs_json(logprobs: tuple[TokenLogprob, ...], offset: int) -> dict[str, Any] | None:
@@ -141,43 +169,5 @@ def _logprobs_json(logprobs: tuple[TokenLogprob, ...], offset: int) -> dict[str,
     }
 
 
-def _text(body: Mapping[str, Any], name: str, default: str | None) -> str:
-    value = body.get(name, default)
-    if isinstance(value, list) and len(value) == 1:  # OpenAI allows a list of prompts
-        value = value[0]
-    if not isinstance(value, str):
-        raise BadField(name, "is missing." if value is None else "is not a text.")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadField(name, "holds half a surrogate pair, which is no text.")
-    return value
-
-
-def _stops(body: Mapping[str, Any]) -> tuple[str, ...]:
-    value = body.get("stop") or []
-    value = [value] if isinstance(value, str) else value
-    if not isinstance(value, list) or not all(isinstance(stop, str) and stop for stop in value):
-        raise BadField("stop", "is neither a text nor a list of texts.")
-    if len(value) > MAX_STOPS:
-        raise BadField("stop", f"holds more than {MAX_STOPS} texts.")
-    return tuple(value)
-
-
-def _flag(body: Mapping[str, Any], name: str, default: bool = False) -> bool:
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise BadField(name, "is neither true nor false.")
-    return value
-
-
-def _number(body: Mapping[str, Any], name: str, kind: type, default: Any, low: float, high: float) -> Any:
-    value = body.get(name)
-    if value is None:
-        return default
-    allowed = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, allowed) or value != value:
-        raise BadField(name, f"is not {'a whole number' if kind is int else 'a number'}.")
-    if not low <= value <= high:
-        raise BadField(name, f"is {value}, but must be from {low} to {high}.")
-    return value
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31

@@ -23,8 +23,10 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import RequestRefused, WorkerFailed, WorkerUnreachable
 from codefuse_lsp.worker.affinity import Readers
 from codefuse_lsp.worker.app import ChooseFormat, Worker, build_app
+from codefuse_lsp.worker.chat_api import RenderChat
 from codefuse_lsp.worker.door import Call, answer, build_door
 from codefuse_lsp.worker.guard import Rules, tcp_rules
+from codefuse_lsp.worker.users import KeyRing
 
 REPLICA = "Replica"
 ONGOING = 64  # requests at one replica: enough that its own scheduler sees them all and puts ghost text first
@@ -44,7 +46,9 @@ class Layout:
     gpus: float = 0
 
 
-def build(settings: Settings, choose_format: ChooseFormat, layout: Layout, keys: tuple[str, ...]) -> serve.Application:
+def build(
+    settings: Settings, choose_format: ChooseFormat, render_chat: RenderChat, layout: Layout, keys: KeyRing
+) -> serve.Application:
     """Return what `serve run` runs: replicas of the worker, and a door that holds their handle."""
     replicas = serve.deployment(
         Replica,
@@ -66,15 +70,17 @@ def build(settings: Settings, choose_format: ChooseFormat, layout: Layout, keys:
         graceful_shutdown_timeout_s=STOP_S,
         ray_actor_options={"num_cpus": 0},
     )
-    return door.bind(replicas.bind(settings, choose_format))
+    return door.bind(replicas.bind(settings, choose_format, render_chat))
 
 
 class Replica:
     """One worker: its model, and its HTTP application without the network."""
 
-    async def __init__(self, settings: Settings, choose_format: ChooseFormat) -> None:  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]
+        self, settings: Settings, choose_format: ChooseFormat, render_chat: RenderChat
+    ) -> None:
         """Load the model; raises WorkerFailed with the reason, which `serve status` shows."""
-        self._worker = Worker(settings, choose_format)
+        self._worker = Worker(settings, choose_format, render_chat)
         await self._worker.load()
         self.check_health()
         self._app = build_app(self._worker, Rules())

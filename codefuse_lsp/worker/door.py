@@ -40,6 +40,7 @@ class Call:
     body: bytes = field(repr=False)  # not for logs: it is the user's code
     heads: tuple[bytes, ...] = field(repr=False)
     replica: str = ""
+    user: str | None = None  # the name of the key that it came with
 
 
 Ask = Callable[[Call], AsyncGenerator[Message]]
@@ -115,11 +116,11 @@ def _call(scope: Scope, body: bytes) -> Call:
     prompt = _prompt(body) if scope["path"].endswith("/completions") else ""
     headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"] if name != b"authorization")
     replica = dict(headers).get(b"x-replica", b"").decode("latin-1")
-    return Call(scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt), replica)
+    return Call(scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt), replica, scope.get("user"))
 
 
 def _scope(call: Call) -> Scope:
-    return {
+    return ({} if call.user is None else {"user": call.user}) | {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",

@@ -6,8 +6,7 @@ A worker on loopback can be reached by every page in the user's browser, so a re
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -15,9 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.worker.api import error_json
+from codefuse_lsp.worker.users import KeyRing
 
 MAX_BODY_BYTES = 16 << 20
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+NO_KEY = RequestRefused("An API key that is good here is needed: Authorization: Bearer <key>.", 401)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,20 @@ class Rules:
     """What a listening address asks of its callers; the default is that of an owner-only Unix socket."""
 
     hosts: frozenset[str] | None = None  # host names that may stand in `Host`; None takes any
-    keys: tuple[str, ...] = ()  # one of these must come as a bearer token; none asks for none
+    keys: KeyRing = field(default_factory=KeyRing)  # one of these must come as a bearer token; none asks for none
     browsers: bool = True  # whether requests with an `Origin` are let through
 
 
-def tcp_rules(host: str, keys: tuple[str, ...]) -> Rules:
+def tcp_rules(host: str, keys: KeyRing) -> Rules:
     """Return the rules for a TCP address: on loopback only loopback's names are good in `Host`."""
     return Rules(hosts=LOOPBACK if host in LOOPBACK else None, keys=keys, browsers=False)
 
 
 class Guard:
-    """ASGI middleware that answers for the application where a request breaks the rules."""
+    """ASGI middleware that answers for the application where a request breaks the rules.
+
+    Where keys are asked for, `scope["user"]` is the name of the one that came.
+    """
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app
@@ -45,7 +49,12 @@ class Guard:
         """Let the request through, or refuse it."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        refusal = self._refusal(Headers(scope=scope), scope["method"])
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers, scope["method"])
+        if refusal is None and self._rules.keys:
+            user = self._rules.keys.user_of(_bearer(headers.get("authorization", "")))
+            scope["user"] = user
+            refusal = NO_KEY if user is None else None
         if refusal is not None:
             return await JSONResponse(error_json(refusal), refusal.status)(scope, receive, send)
         await self._app(scope, _bounded(receive), send)
@@ -55,18 +64,14 @@ class Guard:
             return RequestRefused("This worker answers to localhost only; the Host header names another.", 403)
         if "origin" in headers and not self._rules.browsers:
             return RequestRefused("Requests from web pages (with an Origin header) are refused.", 403)
-        if self._rules.keys and not self._has_key(headers.get("authorization", "")):
-            return RequestRefused("An API key is needed: Authorization: Bearer <key>.", 401)
         if method == "POST" and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return RequestRefused("The body must be application/json.", 415)
         return None
 
-    def _has_key(self, authorization: str) -> bool:
-        scheme, _, given = authorization.partition(" ")
-        good = [
-            hmac.compare_digest(given.strip().encode(), key.encode()) for key in self._rules.keys
-        ]  # all, in equal time
-        return scheme.lower() == "bearer" and any(good)
+
+def _bearer(authorization: str) -> str:
+    scheme, _, given = authorization.partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
 
 
 def _hostname(host: str) -> str:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,10 +22,12 @@ import uvicorn
 from codefuse_lsp import __version__
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError, WorkerFailed
-from codefuse_lsp.worker.app import ChooseFormat, Worker, build_app
-from codefuse_lsp.worker.guard import LOOPBACK, Rules, tcp_rules
+from codefuse_lsp.worker.app import build_app
+from codefuse_lsp.worker.guard import Rules, tcp_rules
+from codefuse_lsp.worker.listen import Listen, bind, check_open, tls_options, where
+from codefuse_lsp.worker.state import Worker
+from codefuse_lsp.worker.users import KeyRing
 
-LONGEST_SOCKET_PATH = 103  # bytes; sun_path holds 104 on macOS and 108 on Linux, with its final NUL
 REPORT_S = 0.5  # between looks at how far the loading is
 FAILED_LINGER_S = 3.0  # a worker that could not load stays this long, so that those who wait learn why
 
@@ -35,45 +35,21 @@ Tell = Callable[[str], None]
 Owned = tuple[Path | None, int | None]  # a file of ours and its inode, by which it is told from a successor's
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where to listen: a Unix socket path, or host and port (0 takes a free one), and who may come."""
-
-    socket: Path | None = None
-    host: str = "127.0.0.1"
-    port: int = 8000
-    keys: tuple[str, ...] = ()
-    announce: Path | None = None  # file that tells launchers the address and the process
-
-
-def read_keys(path: Path) -> tuple[str, ...]:
-    """Return the API keys in a file, one a line; raises ConfigError when there is none."""
-    try:
-        keys = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise ConfigError(f"The key file {path} cannot be read ({reason}).") from None
-    if not keys:
-        raise ConfigError(f"The key file {path} holds no key; put one on each line.")
-    return keys
-
-
-def run(settings: Settings, listen: Listen, choose_format: ChooseFormat, tell: Tell = lambda sentence: None) -> None:
+def run(worker: Worker, listen: Listen, tell: Tell = lambda sentence: None) -> None:
     """Serve until told to stop, or where launchers started it until idle for too long; `tell` hears how it goes.
 
     Raises ConfigError when the address cannot be had, and WorkerFailed when the model cannot be loaded.
     """
-    if listen.socket is None and listen.host not in LOOPBACK and not listen.keys:
-        raise ConfigError(f"Serving on {listen.host} lets others in, so it needs keys: add --api-key-file FILE.")
-    listener = _bind(listen)
+    check_open(listen, tell)
+    tls = tls_options(listen)
+    listener = bind(listen)
     owned = [(listen.socket, _inode(listen.socket))]
     if listen.announce is not None:
-        _announce(listen.announce, listen, listener, settings)
+        _announce(listen.announce, listen, listener, worker.settings)
         owned.append((listen.announce, _inode(listen.announce)))
-    worker = Worker(settings, choose_format)
     try:
-        tell(f"Listening on {_where(listen, listener)}, loading {settings.model}.")
-        asyncio.run(_serve(worker, listen, listener, owned, tell))
+        tell(f"Listening on {where(listen, listener)}, loading {worker.settings.model}.")
+        asyncio.run(_serve(worker, listen, tls, listener, owned, tell))
     finally:
         listener.close()
         _remove(owned)
@@ -107,7 +83,9 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _serve(worker: Worker, listen: Listen, listener: socket.socket, owned: list[Owned], tell: Tell) -> None:
+async def _serve(
+    worker: Worker, listen: Listen, tls: dict[str, Any], listener: socket.socket, owned: list[Owned], tell: Tell
+) -> None:
     rules = Rules() if listen.socket else tcp_rules(listen.host, listen.keys)
     config = uvicorn.Config(
         build_app(worker, rules),
@@ -117,8 +95,10 @@ async def _serve(worker: Worker, listen: Listen, listener: socket.socket, owned:
         log_level="warning",
         timeout_graceful_shutdown=1,
         server_header=False,
+        **tls,
     )
     server = _Server(config, worker)
+    _reload_on_hangup(listen.keys, tell)
     tasks = [
         asyncio.create_task(work) for work in (worker.load(), _leave(server, worker, listen), _report(worker, tell))
     ]
@@ -133,6 +113,20 @@ async def _serve(worker: Worker, listen: Listen, listener: socket.socket, owned:
             # As a shell expects of a program that a signal ends; a model that is still loading is not waited for.
             signal.signal(server.ended_by, signal.SIG_DFL)
             signal.raise_signal(server.ended_by)
+
+
+def _reload_on_hangup(keys: KeyRing, tell: Tell) -> None:
+    """Read the key file anew whenever the process is sent SIGHUP, as servers do."""
+
+    def reload() -> None:
+        try:
+            keys.reload()
+            tell(f"Read the key file anew: {len(keys)} keys.")
+        except ConfigError as error:
+            tell(f"{error} The keys from before stay good.")
+
+    if keys and hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 async def _leave(server: uvicorn.Server, worker: Worker, listen: Listen) -> None:
@@ -162,73 +156,10 @@ async def _report(worker: Worker, tell: Tell) -> None:
         tell(f"Ready: {worker.engine.loaded.name} on {worker.engine.loaded.device}.")
 
 
-def _where(listen: Listen, listener: socket.socket) -> str:
-    if listen.socket is not None:
-        return str(listen.socket)
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
 def _remove(owned: list[Owned]) -> None:
     for path, inode in owned:
         if path is not None and _inode(path) == inode:  # else a successor's: leave it
             path.unlink(missing_ok=True)
-
-
-def _bind(listen: Listen) -> socket.socket:
-    """Return a socket that takes connections from now on; a Unix one can be used by its owner only."""
-    try:
-        listener = _bind_tcp(listen.host, listen.port) if listen.socket is None else _bind_unix(listen.socket)
-        listener.listen(128)  # before it is announced: whoever finds it refused would take it for dead
-        return listener
-    except OSError as error:
-        where = str(listen.socket) if listen.socket else f"{listen.host} port {listen.port}"
-        raise ConfigError(f"Cannot listen on {where} ({error.strerror or error}). {_hint(listen, error)}") from None
-
-
-def _hint(listen: Listen, error: OSError) -> str:
-    """Return what mends an address that cannot be had."""
-    if error.errno == errno.EADDRINUSE:
-        return "Choose another, or end the program that has it."
-    if listen.socket is None:
-        return "Choose another --host or --port."
-    if len(os.fsencode(listen.socket)) > LONGEST_SOCKET_PATH:
-        return f"Choose a path of at most {LONGEST_SOCKET_PATH} bytes."
-    return "Choose a path in a folder that is there and that you can write to."
-
-
-def _bind_tcp(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _bind_unix(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        if _nobody_answers(path):
-            path.unlink(missing_ok=True)
-        listener.bind(str(path))
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(before)
-    return listener
-
-
-def _nobody_answers(path: Path) -> bool:
-    """Return whether `path` is what a dead worker left behind; anything but a socket is somebody's file."""
-    if not path.is_socket():
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(str(path)) == errno.ECONNREFUSED
 
 
 def _inode(path: Path | None) -> int | None:
@@ -244,7 +175,7 @@ def _announce(path: Path, listen: Listen, listener: socket.socket, settings: Set
     if listen.socket is not None:
         facts["socket"] = str(listen.socket)
     else:
-        facts |= {"url": _where(listen, listener), "key": (*listen.keys, "")[0]}
+        facts |= {"url": where(listen, listener), "key": listen.keys.first}
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(facts, file)

@@ -25,7 +25,7 @@ async def test_the_status_can_be_asked_for(window: Window, far_end: FarEnd) -> N
     status = await window.status()
     assert status == {
         **{"state": "ready", "message": "Ready", "model": "scripted", "device": "paper"},
-        **{"busy": False, "progress": None, "command": None},
+        **{"busy": False, "progress": None, "command": None, "queuePosition": None},
     }
     far_end.holds()
     _, answer = window.ask_ghost(*window.show(AREA))

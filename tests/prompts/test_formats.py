@@ -109,7 +109,7 @@ def test_an_unknown_format_is_refused_with_the_names_of_those_there_are() -> Non
         ModelFormat("alpaca")
     with pytest.raises(ConfigError, match="no chat template"):
         ModelFormat("chat_template")
-    assert FORMATS == ("codefuse", "mft", "chat_template", "plain")
+    assert FORMATS == ("codefuse", "mft", "chat_template", "plain", "messages")
 
 
 @pytest.mark.parametrize("model", ALL, ids=lambda model: model.name)

@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 PATIENCE_S = 240  # for a busy machine; nothing waits that long on a quiet one
-KEY = "the-teams-key"
+KEY = "the-key-of-the-whole-team"
 SETTINGS = {"device": "cpu", "dtype": "float32"}  # greedy text is the same in every process
 
 

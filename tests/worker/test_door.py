@@ -15,6 +15,7 @@ from codefuse_lsp.worker.affinity import BLOCK, heads
 from codefuse_lsp.worker.app import Worker, build_app
 from codefuse_lsp.worker.door import Ask, Call, answer, build_door
 from codefuse_lsp.worker.guard import MAX_BODY_BYTES, Rules, tcp_rules
+from codefuse_lsp.worker.users import Key, KeyRing
 
 BODY = {"prompt": "def add(a, b):", "max_tokens": 8, "temperature": 0, "ignore_eos": True}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
@@ -59,7 +60,7 @@ async def test_who_has_no_key_is_refused_at_the_door() -> None:
         yield START
         yield {"type": "http.response.body", "body": b""}
 
-    rules = tcp_rules("0.0.0.0", ("good-key",))
+    rules = tcp_rules("0.0.0.0", KeyRing((Key("good-key", "ada"),)))
     async with client(ask, rules, Authorization="Bearer bad-key") as stranger:
         assert (await stranger.post("/v1/completions", json=BODY)).status_code == 401
     async with client(ask, rules, Authorization="Bearer good-key", Origin="http://evil.example") as page:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.worker import guard
 from codefuse_lsp.worker.guard import Guard, Rules, tcp_rules
+from codefuse_lsp.worker.users import Key, KeyRing
 
 JSON = {"Content-Type": "application/json"}
 
@@ -35,8 +36,8 @@ async def post(rules: Rules, headers: dict[str, str], url: str = "http://127.0.0
         return (await client.post("/", content=body, headers=headers)).status_code
 
 
-LOOPBACK = tcp_rules("127.0.0.1", ())
-TEAM = tcp_rules("0.0.0.0", ("first key", "second key"))
+LOOPBACK = tcp_rules("127.0.0.1", KeyRing())
+TEAM = tcp_rules("0.0.0.0", KeyRing((Key("first-key"), Key("second-key", "ada"))))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,9 @@ TEAM = tcp_rules("0.0.0.0", ("first key", "second key"))
         (LOOPBACK, "http://127.0.0.1:8000", {}, 415),
         (LOOPBACK, "http://127.0.0.1:8000", {"Content-Type": "application/json; charset=utf-8"}, 200),
         (TEAM, "http://gpu-box:8000", JSON, 401),
-        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Bearer third key"}, 401),
-        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Basic first key"}, 401),
-        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Bearer second key"}, 200),
+        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Bearer third-key"}, 401),
+        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Basic first-key"}, 401),
+        (TEAM, "http://gpu-box:8000", JSON | {"Authorization": "Bearer second-key"}, 200),
         (Rules(), "http://anything", JSON, 200),
     ],
 )
