@@ -86,6 +86,15 @@ class Settings:
         0, "Tokens a minute, read and written, that one user of a team's server gets; 0 sets no limit.",
         low=0, high=1_000_000_000,
     )  # fmt: skip
+    unload_minutes: float = _machine(
+        0.0,
+        "A model that nobody has asked anything for this long gives its memory back; 0 keeps it.",
+        low=0,
+        high=10_080,
+    )
+    draft_model: str = _machine(
+        "", "Folder of a small model with the same tokens, which guesses ahead for a large one; empty has none."
+    )
     trust_remote_code: bool = _machine(False, "Let a checkpoint run its own Python code while loading.")
     prompt_format: str = _machine(
         "",

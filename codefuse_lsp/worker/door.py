@@ -116,7 +116,9 @@ def _call(scope: Scope, body: bytes) -> Call:
     prompt = _prompt(body) if scope["path"].endswith("/completions") else ""
     headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"] if name != b"authorization")
     replica = dict(headers).get(b"x-replica", b"").decode("latin-1")
-    return Call(scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt), replica, scope.get("user"))
+    return Call(
+        scope["method"], scope["path"], scope["query_string"], headers, body, heads(prompt), replica, scope.get("user")
+    )
 
 
 def _scope(call: Call) -> Scope:

@@ -110,6 +110,7 @@ class Engine:
             self._wake.notify()
         self._thread.join()
         self._runner.close()
+        self._drop_caches()
 
     def _check_length(self, ids: list[int], request: GenerationRequest) -> None:
         room = self.loaded.max_model_len - request.max_tokens

@@ -25,7 +25,7 @@ from codefuse_lsp.errors import ConfigError, WorkerFailed
 from codefuse_lsp.worker.app import build_app
 from codefuse_lsp.worker.guard import Rules, tcp_rules
 from codefuse_lsp.worker.listen import Listen, bind, check_open, tls_options, where
-from codefuse_lsp.worker.state import Worker
+from codefuse_lsp.worker.state import LOOK_S, Worker
 from codefuse_lsp.worker.users import KeyRing
 
 REPORT_S = 0.5  # between looks at how far the loading is
@@ -100,7 +100,8 @@ async def _serve(
     server = _Server(config, worker)
     _reload_on_hangup(listen.keys, tell)
     tasks = [
-        asyncio.create_task(work) for work in (worker.load(), _leave(server, worker, listen), _report(worker, tell))
+        asyncio.create_task(work)
+        for work in (worker.load(), worker.sleep_when_idle(), _leave(server, worker, listen), _report(worker, tell))
     ]
     try:
         await server.serve(sockets=[listener])
@@ -130,16 +131,21 @@ def _reload_on_hangup(keys: KeyRing, tell: Tell) -> None:
 
 
 async def _leave(server: uvicorn.Server, worker: Worker, listen: Listen) -> None:
-    """End the server when its model cannot be loaded, or when it was started on demand and nobody asks any more."""
+    """End the server when its model cannot be loaded or its device is lost, or when nobody asks any more.
+
+    For idleness only one ends that was started on demand: whoever starts one by hand ends it by hand.
+    """
     await worker.settled.wait()
     if worker.status == "failed":
         await asyncio.sleep(FAILED_LINGER_S if listen.announce else 0)
         server.should_exit = True
-    idle_s = worker.settings.idle_minutes * 60
-    if listen.announce is None or idle_s <= 0:
-        return  # whoever starts one by hand ends it by hand
-    while (left := idle_s - worker.idle_seconds) > 0:
-        await asyncio.sleep(min(left, 60.0))
+    idle_s = worker.settings.idle_minutes * 60 if listen.announce else 0
+    while not worker.lost.is_set():
+        left = idle_s - worker.idle_seconds if idle_s else LOOK_S
+        if left <= 0:
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(worker.lost.wait(), min(left, LOOK_S))
     server.should_exit = True
 
 

@@ -163,7 +163,7 @@ async def test_ghost_text_comes_with_its_usage_and_is_asked_for_before_chat() ->
     (asked,) = vllm.asked
     assert asked["priority"] < Priority.CHAT and asked["add_special_tokens"] is False
     assert asked["model"] == MODEL and asked["stop"] == ["\n\n"]
-    assert asked["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    assert asked["stream_options"] == {"include_usage": True, "continuous_usage_stats": True, "include_queue": True}
 
 
 async def test_without_prompt_token_details_nothing_counts_as_cached() -> None:

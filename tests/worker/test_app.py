@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     await made.load()
     assert made.status == "ready", made.message
     yield made
-    made.engine.close()
+    await made.close()
 
 
 @pytest.fixture
@@ -136,3 +138,35 @@ async def test_our_client_understands_our_worker(worker: Worker, tmp_path: Path)
     server.should_exit = True
     await serving
     listener.close()
+
+
+async def test_a_model_that_nobody_asks_gives_its_memory_back_and_comes_again_when_it_is_asked(
+    worker: Worker, http: httpx2.AsyncClient
+) -> None:
+    worker.settings = replace(worker.settings, unload_minutes=1e-4)
+    engine = weakref.ref(worker.engine)
+    async with asyncio.timeout(60):
+        sleeping = asyncio.create_task(worker.sleep_when_idle())
+        while engine() is not None:
+            await asyncio.sleep(0.01)
+        sleeping.cancel()
+        assert worker.health()["status"] == "asleep"
+        answer = await http.post("/v1/completions", json={"prompt": "def", "max_tokens": 2})
+    assert answer.json()["usage"]["completion_tokens"] == 2
+    assert worker.health()["status"] == "ready"
+
+
+async def test_a_lost_device_is_told_and_ends_the_worker(
+    worker: Worker, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(works: Any) -> Any:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(worker.engine._runner, "forward", fail)
+    async with asyncio.timeout(20):
+        answer = await http.post("/v1/completions", json={"prompt": "def", "max_tokens": 2})
+        assert "GPU" in answer.json()["error"]["message"]
+        await worker.lost.wait()
+        again = await http.post("/v1/completions", json={"prompt": "def", "max_tokens": 2})
+    assert again.status_code == 503 and "started anew" in again.json()["error"]["message"]
+    assert worker.health()["status"] == "failed"
