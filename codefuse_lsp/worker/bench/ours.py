@@ -1,0 +1,123 @@
+"""Our engine as a contestant, and what of it only our engine can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority
+from codefuse_lsp.worker.bench import clock
+from codefuse_lsp.worker.bench.contest import Answer
+from codefuse_lsp.worker.bench.measure import Cost
+from codefuse_lsp.worker.engine import Engine
+from codefuse_lsp.worker.loader import LoadedModel
+
+T = TypeVar("T")
+POLL_S = 0.0005  # how often the engine is asked whether it has let go of a cancelled request
+PATIENCE_S = 120.0
+
+
+def can_look_up() -> bool:
+    """Return whether the engine knows prompt-lookup decoding."""
+    return "lookup" in inspect.signature(Engine).parameters
+
+
+def request(text: str, new_tokens: int, **more: Any) -> GenerationRequest:
+    """Return a greedy request that ends after exactly `new_tokens`."""
+    return GenerationRequest(text, new_tokens, temperature=0.0, ignore_eos=True, **more)
+
+
+class Ours:
+    """One engine and an event loop to ask it in."""
+
+    name = "codefuse-lsp"
+    remembers = True
+
+    def __init__(self, loaded: LoadedModel, num_slots: int, *, lookup: bool = False) -> None:
+        options = {"lookup": lookup} if can_look_up() else {}
+        self.engine = Engine(loaded, num_slots, **options)
+        self._runner = asyncio.Runner()
+
+    def answer(self, texts: Sequence[str], new_tokens: int) -> Answer:
+        """Answer all texts, asked at once, with `new_tokens` each."""
+        return self.run(self._answer(texts, new_tokens))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in this contestant's event loop."""
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        """End the engine and its loop."""
+        self._runner.close()
+        self.engine.close()
+
+    async def _answer(self, texts: Sequence[str], new_tokens: int) -> Answer:
+        begun = clock.own()
+        firsts: list[tuple[Cost, int]] = []
+
+        async def one(text: str) -> tuple[str, int]:
+            pieces, tokens = [], 0
+            async for chunk in self.engine.generate(request(text, new_tokens, priority=Priority.GHOST_TEXT)):
+                now_tokens = tokens_of(chunk)
+                if now_tokens and not firsts:
+                    firsts.append((clock.own() - begun, now_tokens))
+                tokens = max(tokens, now_tokens)
+                pieces.append(chunk.text)
+            return "".join(pieces), tokens
+
+        answered = await asyncio.gather(*(one(text) for text in texts))
+        whole = clock.own() - begun
+        first, at_first = firsts[0]
+        return Answer(first, whole, at_first, sum(n for _, n in answered), tuple(text for text, _ in answered))
+
+    async def first_of(self, text: str, priority: Priority) -> Cost:
+        """Return what it took to the first token of a request."""
+        begun = clock.own()
+        async with contextlib.aclosing(self.engine.generate(request(text, 1, priority=priority))) as stream:
+            async for chunk in stream:
+                if tokens_of(chunk):
+                    break
+        return clock.own() - begun
+
+    async def until_idle(self) -> None:
+        """Wait until the engine holds no sequence; raises TimeoutError when it never comes to that."""
+        async with asyncio.timeout(PATIENCE_S):
+            while any(self.engine.load):
+                await asyncio.sleep(POLL_S)
+
+    async def until_running(self) -> None:
+        """Wait until the engine runs a sequence."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.engine.load[0]:
+                await asyncio.sleep(POLL_S)
+
+    async def cancel_after(self, text: str, delay_s: float) -> Cost:
+        """Return what lies between the cancelling of a running request and the engine's having let go of it."""
+        asking = asyncio.ensure_future(self._drain(text))
+        await self.until_running()
+        await asyncio.sleep(delay_s)
+        begun = clock.own()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await self.until_idle()
+        return clock.own() - begun
+
+    async def _drain(self, text: str) -> None:
+        async with contextlib.aclosing(self.engine.generate(request(text, 64))) as stream:
+            async for _ in stream:
+                pass
+
+    def prefill_s(self, text: str) -> float:
+        """Return the wall time of a prefill, to know when its middle is."""
+        begun = time.perf_counter()
+        self.answer([text], 1)
+        return time.perf_counter() - begun
+
+
+def tokens_of(chunk: Chunk) -> int:
+    """Return how many tokens of its answer had come with this chunk."""
+    return chunk.usage.completion_tokens if chunk.usage else 0
