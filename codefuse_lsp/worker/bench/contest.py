@@ -18,6 +18,7 @@ class Answer:
     tokens_first: int  # tokens that had come at `first`
     tokens: int  # of all answers
     texts: tuple[str, ...]
+    joined: tuple[Cost, int] | None = None  # when every prompt had its first token, and how many tokens there were
 
     def first_ms(self, clock: Clock) -> float:
         """Return the milliseconds to the first token."""
@@ -26,6 +27,13 @@ class Answer:
     def decode_rate(self, clock: Clock) -> float:
         """Return the tokens a second after the first."""
         return (self.tokens - self.tokens_first) / max(1e-9, (self.whole - self.first).on(clock))
+
+    def joint_rate(self, clock: Clock) -> float:
+        """Return the tokens a second of all together, once every prompt had been read."""
+        if self.joined is None:
+            return self.decode_rate(clock)
+        begun, tokens = self.joined
+        return (self.tokens - tokens) / max(1e-9, (self.whole - begun).on(clock))
 
     def rate(self, clock: Clock) -> float:
         """Return the tokens a second from asking to the end, prefill included."""

@@ -6,14 +6,16 @@ The name tells the build: what the same source does depends on the instructions 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from codefuse_lsp.errors import CodeFuseError
-from codefuse_lsp.worker.bench.served import Dialect, Served, free_port, llama_cpp, openai
+from codefuse_lsp.worker.bench.served import Served, free_port, llama_cpp, openai
 from codefuse_lsp.worker.tokenizer import Tokenizer
 
 SLOTS = 8  # prompts at once
@@ -48,7 +50,8 @@ def native(command: str, gguf: Path, tokenizer: Tokenizer, threads: int, kind: s
         return Served(f"llama-cpp-python {kind}", server, port, openai(str(gguf)), threads)
     sizes = ["-np", str(SLOTS), "-c", str(SLOTS * SLOT_TOKENS), "-t", str(threads), "-tb", str(threads)]
     listen = ["--host", "127.0.0.1", "--port", str(port)]
-    return _named("llama.cpp native", [program, *words[1:], "-m", str(gguf), *sizes, *listen], port, tokenizer, kind)
+    command = [program, *words[1:], "-m", str(gguf), *sizes, *listen]
+    return _named("llama.cpp native", command, port, tokenizer, kind, build_of(_system_info([program, *words[1:]])))
 
 
 def wheel(gguf: Path, tokenizer: Tokenizer, threads: int, kind: str) -> Served:
@@ -59,21 +62,24 @@ def wheel(gguf: Path, tokenizer: Tokenizer, threads: int, kind: str) -> Served:
     return _named("llama.cpp in xllamacpp", command, port, tokenizer, kind)
 
 
-def _named(what: str, command: list[str], port: int, tokenizer: Tokenizer, kind: str) -> Served:
+def _named(what: str, command: list[str], port: int, tokenizer: Tokenizer, kind: str, build: str = "") -> Served:
     """Start a server of llama.cpp, name it with its build, and choose how prompts are sent to it."""
     server = Served(what, command, port, llama_cpp(tokenizer.encode), command_threads(command))
-    build = build_of(server.log())
-    told = server.get("/props").get("build_info", "")
     # A text is what a client has, and tokenising it is work that ours does too; ids where its tokenizer differs.
     if server.post("/tokenize", {"content": PROBE}).get("tokens") == tokenizer.encode(PROBE):
-        server._dialect = text_dialect()
-    server.name = f"{what} {kind} ({', '.join(part for part in (told, build) if part)})"
+        server.dialect = llama_cpp(lambda text: text)
+    told = server.get("/props").get("build_info", "")
+    server.name = f"{what} {kind} ({', '.join(part for part in (told, build or build_of(server.log())) if part)})"
     return server
 
 
-def text_dialect() -> Dialect:
-    """Return llama.cpp's dialect with prompts as text."""
-    return llama_cpp(lambda text: text)
+def _system_info(program: list[str]) -> str:
+    """Return what a server tells of its build before it finds that there is no such model."""
+    try:
+        told = subprocess.run([*program, "-m", os.devnull, "-lv", "4"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout + told.stderr
 
 
 def build_of(log: str) -> str:

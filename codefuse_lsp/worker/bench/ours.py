@@ -17,7 +17,7 @@ from codefuse_lsp.worker.engine import Engine
 from codefuse_lsp.worker.loader import LoadedModel
 
 T = TypeVar("T")
-POLL_S = 0.0005  # how often the engine is asked whether it has let go of a cancelled request
+POLL_S = 0.001  # how often the engine is asked whether it has let go of a cancelled request
 PATIENCE_S = 120.0
 
 
@@ -34,10 +34,10 @@ def request(text: str, new_tokens: int, **more: Any) -> GenerationRequest:
 class Ours:
     """One engine and an event loop to ask it in."""
 
-    name = "codefuse-lsp"
     remembers = True
 
     def __init__(self, loaded: LoadedModel, num_slots: int, *, lookup: bool = False) -> None:
+        self.name = "codefuse-lsp" + (" with prompt lookup" if lookup else "")
         options = {"lookup": lookup} if can_look_up() else {}
         self.engine = Engine(loaded, num_slots, **options)
         self._runner = asyncio.Runner()
@@ -57,22 +57,21 @@ class Ours:
 
     async def _answer(self, texts: Sequence[str], new_tokens: int) -> Answer:
         begun = clock.own()
-        firsts: list[tuple[Cost, int]] = []
+        tokens = [0] * len(texts)
+        marks: list[tuple[Cost, int]] = []  # when the first prompt, and when every prompt, had a token
 
-        async def one(text: str) -> tuple[str, int]:
-            pieces, tokens = [], 0
+        async def one(place: int, text: str) -> str:
+            pieces = []
             async for chunk in self.engine.generate(request(text, new_tokens, priority=Priority.GHOST_TEXT)):
-                now_tokens = tokens_of(chunk)
-                if now_tokens and not firsts:
-                    firsts.append((clock.own() - begun, now_tokens))
-                tokens = max(tokens, now_tokens)
                 pieces.append(chunk.text)
-            return "".join(pieces), tokens
+                tokens[place] = max(tokens[place], tokens_of(chunk))
+                if (not marks and any(tokens)) or (len(marks) == 1 and all(tokens)):
+                    marks.append((clock.own() - begun, sum(tokens)))
+            return "".join(pieces)
 
-        answered = await asyncio.gather(*(one(text) for text in texts))
-        whole = clock.own() - begun
-        first, at_first = firsts[0]
-        return Answer(first, whole, at_first, sum(n for _, n in answered), tuple(text for text, _ in answered))
+        answered = await asyncio.gather(*(one(*item) for item in enumerate(texts)))
+        first, at_first = marks[0]
+        return Answer(first, clock.own() - begun, at_first, sum(tokens), tuple(answered), marks[-1])
 
     async def first_of(self, text: str, priority: Priority) -> Cost:
         """Return what it took to the first token of a request."""
@@ -89,16 +88,12 @@ class Ours:
             while any(self.engine.load):
                 await asyncio.sleep(POLL_S)
 
-    async def until_running(self) -> None:
-        """Wait until the engine runs a sequence."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not self.engine.load[0]:
-                await asyncio.sleep(POLL_S)
-
     async def cancel_after(self, text: str, delay_s: float) -> Cost:
         """Return what lies between the cancelling of a running request and the engine's having let go of it."""
-        asking = asyncio.ensure_future(self._drain(text))
-        await self.until_running()
+        asking = asyncio.ensure_future(self.drain(text, 64))
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.engine.load[0] and not asking.done():
+                await asyncio.sleep(POLL_S)
         await asyncio.sleep(delay_s)
         begun = clock.own()
         asking.cancel()
@@ -106,10 +101,13 @@ class Ours:
         await self.until_idle()
         return clock.own() - begun
 
-    async def _drain(self, text: str) -> None:
-        async with contextlib.aclosing(self.engine.generate(request(text, 64))) as stream:
-            async for _ in stream:
-                pass
+    async def drain(self, text: str, new_tokens: int, begun: asyncio.Event | None = None) -> None:
+        """Take in a chat's answer and drop it, until cancelled; `begun` is set at its first token."""
+        stream = self.engine.generate(request(text, new_tokens, priority=Priority.CHAT))
+        async with contextlib.aclosing(stream):
+            async for chunk in stream:
+                if begun and tokens_of(chunk):
+                    begun.set()
 
     def prefill_s(self, text: str) -> float:
         """Return the wall time of a prefill, to know when its middle is."""

@@ -44,7 +44,8 @@ class Served:
 
     def __init__(self, name: str, command: Sequence[str], port: int, dialect: Dialect, threads: int) -> None:
         self.name = name
-        self._port, self._dialect = port, dialect
+        self.dialect = dialect
+        self._port = port
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes it
         limits = {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         try:
@@ -103,10 +104,10 @@ class Served:
         self._log.close()
 
     def _stream(self, text: str, new_tokens: int) -> Iterator[tuple[str, int]]:
-        response = self._ask("POST", self._dialect.path, self._dialect.body(text, new_tokens))
+        response = self._ask("POST", self.dialect.path, self.dialect.body(text, new_tokens))
         for line in response:
             if line.startswith(b"data: ") and not line.startswith(b"data: [DONE]"):
-                yield self._dialect.piece(json.loads(line[6:]))
+                yield self.dialect.piece(json.loads(line[6:]))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
