@@ -86,7 +86,7 @@ def _add_tensors(writer: Any, folder: Path, config: dict[str, Any], kind: Kind) 
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - it is no mapping
                 tensor = _as_llama_cpp_orders(name, tensors.get_tensor(name), config)
-                _add_tensor(writer, names.get_name(name, (".weight", ".bias")), tensor, kind)
+                _add_tensor(writer, names.get_name(name, (".weight", ".bias")) or name, tensor, kind)
 
 
 def _as_llama_cpp_orders(name: str, tensor: torch.Tensor, config: dict[str, Any]) -> torch.Tensor:

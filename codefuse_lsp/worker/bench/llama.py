@@ -50,8 +50,9 @@ def native(command: str, gguf: Path, tokenizer: Tokenizer, threads: int, kind: s
         return Served(f"llama-cpp-python {kind}", server, port, openai(str(gguf)), threads)
     sizes = ["-np", str(SLOTS), "-c", str(SLOTS * SLOT_TOKENS), "-t", str(threads), "-tb", str(threads)]
     listen = ["--host", "127.0.0.1", "--port", str(port)]
-    command = [program, *words[1:], "-m", str(gguf), *sizes, *listen]
-    return _named("llama.cpp native", command, port, tokenizer, kind, build_of(_system_info([program, *words[1:]])))
+    server = [program, *words[1:]]
+    build = build_of(_system_info(server))
+    return _named("llama.cpp native", [*server, "-m", str(gguf), *sizes, *listen], port, tokenizer, kind, build)
 
 
 def wheel(gguf: Path, tokenizer: Tokenizer, threads: int, kind: str) -> Served:

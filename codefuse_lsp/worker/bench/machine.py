@@ -53,9 +53,8 @@ def builds() -> dict[str, str]:
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return the processor's name as the system tells it, with what distinguishes it where the name is short."""
     try:
-        fields = dict(
-            (part.strip() for part in line.split(":", 1)) for line in cpuinfo.read_text().splitlines() if ":" in line
-        )
+        pairs = (line.partition(":") for line in cpuinfo.read_text().splitlines())
+        fields = {name.strip(): value.strip() for name, _, value in pairs}
     except OSError:
         return platform.processor() or platform.machine()
     numbers = f"family {fields.get('cpu family', '?')}, model {fields.get('model', '?')}"

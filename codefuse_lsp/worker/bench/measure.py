@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar
 
 Clock = Literal["cpu", "wall"]
@@ -75,7 +75,8 @@ class Row:
     theirs: Figure | None = None
     ratio: float | None = None
     target: str = ""
-    bound: float | None = None  # the target's number
+    bound: float | None = None  # the target's number,
+    bound_of: str = ""  # and what it binds: ratio, median or highest
     met: bool | None = None
     wall_ours: Figure | None = None  # beside the gate, where that is CPU time
     wall_theirs: Figure | None = None
@@ -147,13 +148,11 @@ def timed_row(
     """Return the row of runs by two clocks; `head` is suite, measure, against and unit."""
     unit = head[3]
     gate_ours, gate_theirs, ratio = _pair(ours, theirs, clock, unit)
-    wall: dict[str, Any] = {}
+    row = Row(*head, f"{clock} time", gate_ours, gate_theirs, ratio, quality=quality, note=note)
     if clock == "cpu":
-        wall = dict(zip(("wall_ours", "wall_theirs", "wall_ratio"), _pair(ours, theirs, "wall", unit), strict=True))
-    return Row(
-        *head, f"{clock} time", gate_ours, gate_theirs, ratio, **_held(target, ratio, gate_ours),
-        **wall, quality=quality, note=note,
-    )  # fmt: skip
+        mine, other, beside = _pair(ours, theirs, "wall", unit)
+        row = replace(row, wall_ours=mine, wall_theirs=other, wall_ratio=beside)
+    return held_to(target, row, gate_ours)
 
 
 def counted_row(
@@ -169,15 +168,16 @@ def counted_row(
     of_ours = figure([ours])
     of_theirs = None if theirs is None else figure([theirs])
     ratio = None if ratio is None else _rounded(ratio)
-    return Row(
-        *head, "count", of_ours, of_theirs, ratio, **_held(target, ratio, of_ours), quality=quality, note=note
-    )
+    row = Row(*head, "count", of_ours, of_theirs, ratio, quality=quality, note=note)
+    return held_to(target, row, of_ours)
 
 
-def _held(target: Target | None, ratio: float | None, ours: Figure) -> dict[str, Any]:
+def held_to(target: Target | None, row: Row, ours: Figure) -> Row:
+    """Return the row with its target and whether it is met."""
     if target is None:
-        return {}
-    return {"target": str(target), "bound": target.bound, "met": target.met(ratio, ours)}
+        return row
+    met = target.met(row.ratio, ours)
+    return replace(row, target=str(target), bound=target.bound, bound_of=target.of, met=met)
 
 
 def _pair(ours: Series, theirs: Series | None, clock: Clock, unit: str) -> tuple[Figure, Figure | None, float | None]:

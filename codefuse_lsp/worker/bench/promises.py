@@ -104,14 +104,17 @@ def _percentiles(
     suite, what, against, unit = head
     rows = []
     for part in (50, 95):
-        pair = [
-            costs and Series([_ms(costs, "cpu", part)], [_ms(costs, "wall", part)]) for costs in (ours, theirs)
-        ]
         told = f"{len(ours)} times{f', against {len(theirs)}' if theirs else ''}; "
         told += note or f"longest {_ms(ours, stand.clock, 100):.0f} ms"
         line = (suite, f"{what}, p{part}", against, unit)
-        rows.append(timed_row(line, stand.clock, *pair, target if part == 95 else None, note=told))  # type: ignore[arg-type]
+        other = _at(theirs, part) if theirs else None
+        held = target if part == 95 else None
+        rows.append(timed_row(line, stand.clock, _at(ours, part), other, held, note=told))
     return rows
+
+
+def _at(costs: Sequence[Cost], part: int) -> Series:
+    return Series([_ms(costs, "cpu", part)], [_ms(costs, "wall", part)])
 
 
 def _ms(costs: Sequence[Cost], which: str, part: int) -> float:

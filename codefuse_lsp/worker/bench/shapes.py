@@ -6,10 +6,10 @@ standard library's source, of the shape's own vocabulary size.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sysconfig
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,7 @@ def _sources(few: bool) -> Iterator[str]:
 def _quantized(model: Any, kind: str) -> Any:
     """Return the model with its linears shrunk, by the same code that shrinks a checkpoint."""
     try:
-        from codefuse_lsp.worker import quantization
+        quantization = importlib.import_module("codefuse_lsp.worker.quantization")
     except ImportError:
-        raise ModelError(f"This engine cannot make {kind} weights of a model in memory; leave out --quantization.") from None
-    shrink = partial(quantization.quantize, kind=kind)
-    return shrink(model) or model
+        raise ModelError(f"No {kind} weights can be made of a model in memory; leave out --quantization.") from None
+    return quantization.quantize(model, kind) or model

@@ -61,7 +61,7 @@ def keystroke(stand: Stand, suite: str, others: Sequence[Other], edits: Sequence
 
     def ask(runner: Contestant) -> dict[str, Answer]:
         text = prompts.next_for(runner)
-        answers = {}
+        answers: dict[str, Answer] = {}
         for edit in edits:
             if not runner.remembers and answers:
                 break  # it reads the whole prompt whatever was edited: once is enough

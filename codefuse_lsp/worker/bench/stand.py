@@ -121,10 +121,11 @@ class Stand:
         A runner that fails is out of the race, with its reason in `failures`; the first one may not fail.
         """
         results: dict[str, list[T]] = {runner.name: [] for runner in runners}
-        for number, runner in interleaved(runners, self.plan.repeat + 1):
+        rounds = self.plan.repeat + 1
+        for number, runner in interleaved(runners, rounds):
             if runner.name not in results:
                 continue
-            self.report(f"{text}: {runner.name}", None)
+            self.report(text, number / rounds)
             try:
                 result = ask(runner)
             except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -121,8 +120,3 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern for names of measures; raises re.error."""
-    return re.compile(text, re.IGNORECASE)

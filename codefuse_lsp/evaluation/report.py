@@ -1,0 +1,185 @@
+"""What the bench found, for people: the cells of a table, a page of Markdown, a picture.
+
+Input: the result as `--json` prints it: `suites`, `machine`, `rows`. Knows nothing of how anything was measured.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from codefuse_lsp.errors import ConfigError
+
+HEADS = ("measure", "against", "ours", "theirs", "ratio", "wall", "target", "met", "remarks")
+EMPTY_ROW: Mapping[str, Any] = {
+    "against": "", "gate": "wall time", "theirs": None, "ratio": None, "target": "", "bound": None, "bound_of": "",
+    "met": None, "wall_ours": None, "wall_theirs": None, "wall_ratio": None, "quality": "", "note": "",
+    "status": "measured",
+}  # fmt: skip
+INK, FAINT, GRID = "#22303c", "#66737f", "#e3e8ec"
+BETTER, WORSE, MARK = "#2f7fb8", "#d98a3d", "#1b1b1b"
+
+
+def rows_of(figures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the figures of the `lsp` suite as rows: nobody else is beside them, and each has its bound."""
+    rows = []
+    for item in figures:
+        ours = {name: item[name] for name in ("median", "lowest", "highest", "runs")}
+        bound = _bound(item["target"])
+        rows.append(
+            {"suite": "lsp", "measure": item["name"], "unit": item["unit"], **EMPTY_ROW}
+            | {"ours": ours, "target": item["target"], "bound": bound, "met": _is_met(item["target"], ours)}
+            | {"bound_of": "" if bound is None else "highest" if "each" in item["target"] else "median"}
+        )
+    return rows
+
+
+def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return one row's texts, in the order of HEADS."""
+    met = {True: "yes", False: "no", None: ""}[row["met"]]
+    if row["status"] != "measured":
+        met = str(row["status"])
+    remarks = "; ".join(part for part in (row["quality"], row["note"]) if part)
+    ours, theirs = (_figure(row[name], row["unit"]) for name in ("ours", "theirs"))
+    return (
+        row["measure"], row["against"], ours, theirs, _ratio(row["ratio"]), _wall(row), row["target"], met, remarks,
+    )  # fmt: skip
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Return the whole result as a page of Markdown."""
+    lines = ["# Measured by `codefuse-lsp bench`", ""]
+    lines += [f"- {name.replace('_', ' ')}: {_told(value)}" for name, value in result["machine"].items()]
+    for suite in result["suites"]:
+        rows = [row for row in result["rows"] if row["suite"] == suite]
+        gates = sorted({row["gate"] for row in rows if row["gate"]})
+        lines += ["", f"## {suite}", "", f"Counted in: {', '.join(gates)}. Medians, with the range of all runs.", ""]
+        lines += [_line(HEADS), _line(["---"] * len(HEADS))]
+        lines += [_line(cells(row)) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def check_can_plot() -> None:
+    """Raise ConfigError where no picture can be drawn."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError("--plot needs matplotlib; run `pip install 'codefuse-lsp[bench]'`.")
+
+
+def plot(result: Mapping[str, Any], path: Path) -> None:
+    """Draw how many times better ours is in each row that has someone beside it; raises ConfigError without any."""
+    rows = [row for row in result["rows"] if _can_be_drawn(row)]
+    if not rows:
+        raise ConfigError("No row has anyone beside it, so there is nothing to draw; leave out --plot.")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 1.9 + 0.52 * len(rows)), facecolor="white", layout="constrained")
+    axes = figure.add_subplot()
+    _draw_bars(axes, rows)
+    _draw_frame(axes, rows, result["machine"])
+    FigureCanvasAgg(figure).print_figure(path, dpi=150, format="png")
+
+
+def _draw_bars(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw a bar from 1 to each ratio, its number at the end, and a mark where the target stands."""
+    for place, row in enumerate(rows):
+        ratio, is_better = row["ratio"], row["ratio"] >= 1
+        axes.barh(place, ratio - 1, left=1, height=0.56, color=BETTER if is_better else WORSE, zorder=2)
+        beyond = max(ratio, row["bound"] or 0) if is_better and _has_mark(row) and row["bound"] / ratio < 1.6 else ratio
+        axes.annotate(
+            f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}",
+            (beyond, place), (7 if is_better else -7, 0), textcoords="offset points", va="center",
+            ha="left" if is_better else "right", color=INK, fontsize=10, fontweight="bold", zorder=4,
+        )  # fmt: skip
+        if _has_mark(row):
+            axes.plot([row["bound"]] * 2, [place - 0.38, place + 0.38], color=MARK, linewidth=2.4, zorder=3)
+
+
+def _draw_frame(axes: Any, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
+    """Draw the scale, the names of the rows and what was measured where."""
+    values = [row["ratio"] for row in rows] + [row["bound"] for row in rows if _has_mark(row)] + [1.0]
+    axes.set_xscale("log")
+    axes.set_xlim(min(values) / 1.8, max(values) * 1.8)
+    ticks = [tick for tick in (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if _is_within(tick, axes.get_xlim())]
+    axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [f"{row['measure']}\n{_short(row['against'])}" for row in rows])
+    axes.tick_params(colors=INK, labelsize=9, length=0)
+    axes.grid(axis="x", color=GRID, zorder=0)
+    axes.axvline(1, color=FAINT, linewidth=1, zorder=1)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.set_title(f"codefuse-lsp beside other engines: {machine.get('model', '')}", loc="left", color=INK, fontsize=13)
+    gates = ", ".join(sorted({row["gate"] for row in rows}))
+    where = machine.get("gpu") or f"{machine.get('cpu', '')}, {machine.get('threads', '?')} thread"
+    axes.set_xlabel(
+        f"times better than the other (more is better); black mark: target\n{gates}, medians · {where} · "
+        f"{machine.get('dtype', '')} · load before {_told(machine.get('load_before', ''))}",
+        color=FAINT, fontsize=9,
+    )  # fmt: skip
+
+
+def _can_be_drawn(row: Mapping[str, Any]) -> bool:
+    is_time = row["gate"].endswith("time")
+    return bool(is_time and row["status"] == "measured" and row["theirs"] and row["ratio"])
+
+
+def _has_mark(row: Mapping[str, Any]) -> bool:
+    return bool(row["bound_of"] == "ratio")
+
+
+def _is_within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def _short(text: str, limit: int = 72) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _figure(figure: Mapping[str, Any] | None, unit: str) -> str:
+    if figure is None:
+        return ""
+    spread = f" ({figure['lowest']:g}–{figure['highest']:g})" if figure["runs"] > 1 else ""
+    return f"{figure['median']:g} {unit}{spread}".strip()
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _wall(row: Mapping[str, Any]) -> str:
+    """Return what stands beside the gate: wall times, or their ratio."""
+    if row["wall_ours"] is None:
+        return ""
+    ours = _figure(row["wall_ours"] | {"runs": 1}, row["unit"])
+    if row["wall_theirs"] is None:
+        return ours
+    return f"{_ratio(row['wall_ratio'])} ({ours}, {_figure(row['wall_theirs'] | {'runs': 1}, row['unit'])})"
+
+
+def _line(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in texts) + " |"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _bound(target: str) -> float | None:
+    found = re.search(r"\d+(\.\d+)?", target)
+    return float(found[0]) if found else None
+
+
+def _is_met(target: str, ours: Mapping[str, Any]) -> bool | None:
+    """Return whether a figure keeps to a target such as '< 500', '< 64 each' or '0'."""
+    bound = _bound(target)
+    if bound is None:
+        return None
+    value = ours["highest"] if "each" in target else ours["median"]
+    return bool(value < bound if target.startswith("<") else value == bound)
