@@ -92,7 +92,8 @@ class Row:
 
 def figure(values: Sequence[float]) -> Figure:
     """Return the figure of several runs, at least one."""
-    return Figure(*(_rounded(v) for v in (statistics.median(values), min(values), max(values))), len(values))
+    low, middle, high = (_rounded(v) for v in (min(values), statistics.median(values), max(values)))
+    return Figure(middle, low, high, len(values))
 
 
 def percentile(values: Sequence[float], part: float) -> float:

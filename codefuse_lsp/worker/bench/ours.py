@@ -96,8 +96,7 @@ class Ours:
                 await asyncio.sleep(POLL_S)
         await asyncio.sleep(delay_s)
         begun = clock.own()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await cancelled(asking)
         await self.until_idle()
         return clock.own() - begun
 
@@ -114,6 +113,13 @@ class Ours:
         begun = time.perf_counter()
         self.answer([text], 1)
         return time.perf_counter() - begun
+
+
+async def cancelled(task: asyncio.Future[None]) -> None:
+    """Cancel a task and wait for its end; raises what it failed with, if that came first."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def tokens_of(chunk: Chunk) -> int:

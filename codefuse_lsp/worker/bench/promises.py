@@ -14,7 +14,7 @@ import psutil
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.worker.bench import clock
 from codefuse_lsp.worker.bench.measure import Cost, Row, Series, Target, counted_row, percentile, timed_row
-from codefuse_lsp.worker.bench.ours import Ours
+from codefuse_lsp.worker.bench.ours import Ours, cancelled
 from codefuse_lsp.worker.bench.stand import Stand
 
 SUITE = "engine"
@@ -143,8 +143,7 @@ async def _cancel_many(ours: Ours, prompts: Sequence[str], number: int, stand: S
             stand.report(f"Cancelling {number} requests", done / share)
             asking = asyncio.ensure_future(ours.drain(chance.choice(prompts) + str(chance.random()), 32))
             await asyncio.sleep(chance.uniform(0, LEAK_DELAY_S))
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            await cancelled(asking)
 
     await asyncio.gather(*(caller(-(-number // LEAK_CALLERS)) for _ in range(LEAK_CALLERS)))
     await ours.until_idle()
@@ -162,19 +161,33 @@ async def _beside_chats(stand: Stand, keys: Sequence[str], prefill_s: float, cha
     streams = [asyncio.ensure_future(stream(event)) for event in begun]
     costs = []
     try:
-        await asyncio.gather(*(event.wait() for event in begun))
+        await _all_set(begun, streams)
         for key in keys:
             chat = asyncio.ensure_future(ours.drain(stand.material.prompt(sizes.chat), 8))
             await asyncio.sleep(prefill_s * chance.uniform(EARLIEST, LATEST))
             costs.append(await ours.first_of(key, Priority.GHOST_TEXT))
-            chat.cancel()
-            await asyncio.gather(chat, return_exceptions=True)
+            await cancelled(chat)
     finally:
         for task in streams:
             task.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
     await ours.until_idle()
     return costs
+
+
+async def _all_set(events: Sequence[asyncio.Event], tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Wait for all events; raises what ended a task before."""
+
+    async def wait() -> None:
+        for event in events:
+            await event.wait()
+
+    ready = asyncio.ensure_future(wait())
+    await asyncio.wait([ready, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await cancelled(ready)
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 def _memory() -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers.utils import logging
 
 from codefuse_lsp.worker.bench import clock
 from codefuse_lsp.worker.bench.contest import Answer
@@ -22,6 +23,8 @@ from codefuse_lsp.worker.tokenizer import Tokenizer
 
 def read(folder: Path, device: str, dtype: str, attention: str = "sdpa") -> Any:
     """Return the checkpoint as transformers reads it, with none of our changes."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     model: Any = AutoModelForCausalLM.from_pretrained(
         folder, local_files_only=True, weights_only=True, dtype=getattr(torch, dtype), attn_implementation=attention
     )

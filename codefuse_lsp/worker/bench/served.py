@@ -6,6 +6,7 @@ takes token ids and can be told to go past the end of a text, and OpenAI's `/v1/
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -87,11 +88,13 @@ class Served:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a GET."""
-        return json.loads(self._ask("GET", path, None).read())
+        with self._asked("GET", path, None) as response:
+            return json.loads(response.read())
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Return the JSON that answers a POST."""
-        return json.loads(self._ask("POST", path, body).read())
+        with self._asked("POST", path, body) as response:
+            return json.loads(response.read())
 
     def close(self) -> None:
         """End the server."""
@@ -104,28 +107,31 @@ class Served:
         self._log.close()
 
     def _stream(self, text: str, new_tokens: int) -> Iterator[tuple[str, int]]:
-        response = self._ask("POST", self.dialect.path, self.dialect.body(text, new_tokens))
-        for line in response:
-            if line.startswith(b"data: ") and not line.startswith(b"data: [DONE]"):
-                yield self.dialect.piece(json.loads(line[6:]))
+        with self._asked("POST", self.dialect.path, self.dialect.body(text, new_tokens)) as response:
+            for line in response:
+                if line.startswith(b"data: ") and not line.startswith(b"data: [DONE]"):
+                    yield self.dialect.piece(json.loads(line[6:]))
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
+    @contextlib.contextmanager
+    def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Iterator[http.client.HTTPResponse]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
-        content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        if response.status != 200:
-            reason = response.read(300).decode("utf-8", "replace")
-            raise CodeFuseError(f"{self.name} answered {path} with {response.status}: {reason}")
-        return response
+        with contextlib.closing(connection):
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            if response.status != 200:
+                reason = response.read(300).decode("utf-8", "replace")
+                raise CodeFuseError(f"{self.name} answered {path} with {response.status}: {reason}")
+            with response:
+                yield response
 
     def _until_up(self) -> None:
         """Wait for its first answer; raises CodeFuseError with the end of its log when there is none."""
         ends = time.monotonic() + START_S
         while self._process.poll() is None and time.monotonic() < ends:
             try:
-                self._ask("GET", "/health", None)
-                return
+                with self._asked("GET", "/health", None):
+                    return
             except (OSError, http.client.HTTPException, CodeFuseError):
                 time.sleep(0.1)
         told = " ".join(self.log().split())[-300:]
