@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from codefuse_lsp.cli import screen
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError
@@ -110,7 +108,7 @@ def _tell(options: argparse.Namespace, result: dict[str, Any]) -> None:
     if options.json == "-":
         screen.out.print_json(text)
     else:
-        screen.show(_table(result))
+        _show(result)
     if options.json and options.json != "-":
         Path(options.json).write_text(text + "\n", "utf-8")
     if options.markdown:
@@ -119,10 +117,20 @@ def _tell(options: argparse.Namespace, result: dict[str, Any]) -> None:
         reports.plot(result, options.plot)
 
 
-def _table(result: dict[str, Any]) -> Table:
-    title = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    table = screen.table(*reports.HEADS)
-    table.title = title
+def _show(result: dict[str, Any]) -> None:
+    """Print the machine, the table of what was measured, and why the rest was not."""
+    for name, value in result["machine"].items():
+        screen.out.print(f"{name.replace('_', ' ')}: {reports.told(value)}", markup=False, soft_wrap=True)
+    screen.out.print()
+    table = screen.table("measure", "against", "ours", "theirs", "ratio", "target", "")
     for row in result["rows"]:
-        table.add_row(*reports.cells(row))
-    return table
+        if row["status"] == "measured":
+            ours, theirs = (reports.median(row[name], row["unit"]) for name in ("ours", "theirs"))
+            ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
+            met = "" if row["met"] is None else screen.mark(row["met"])
+            table.add_row(row["measure"], row["against"], ours, theirs, ratio, row["target"], met)
+    screen.show(table)
+    for row in result["rows"]:
+        if row["status"] != "measured":
+            what = row["measure"] + (f" against {row['against']}" if row["against"] else "")
+            screen.out.print(f"{row['status']}: {what}: {row['note']}", markup=False, soft_wrap=True)

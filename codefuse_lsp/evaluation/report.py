@@ -49,10 +49,22 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def median(figure: Mapping[str, Any] | None, unit: str) -> str:
+    """Return a figure's median with its unit."""
+    return "" if figure is None else f"{figure['median']:g} {unit}".strip()
+
+
+def told(value: Any) -> str:
+    """Return a fact of the machine as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole result as a page of Markdown."""
     lines = ["# Measured by `codefuse-lsp bench`", ""]
-    lines += [f"- {name.replace('_', ' ')}: {_told(value)}" for name, value in result["machine"].items()]
+    lines += [f"- {name.replace('_', ' ')}: {told(value)}" for name, value in result["machine"].items()]
     for suite in result["suites"]:
         rows = [row for row in result["rows"] if row["suite"] == suite]
         gates = sorted({row["gate"] for row in rows if row["gate"]})
@@ -118,7 +130,7 @@ def _draw_frame(axes: Any, rows: Sequence[Mapping[str, Any]], machine: Mapping[s
     where = machine.get("gpu") or f"{machine.get('cpu', '')}, {machine.get('threads', '?')} thread"
     axes.set_xlabel(
         f"times better than the other (more is better); black mark: target\n{gates}, medians · {where} · "
-        f"{machine.get('dtype', '')} · load before {_told(machine.get('load_before', ''))}",
+        f"{machine.get('dtype', '')} · load before {told(machine.get('load_before', ''))}",
         color=FAINT, fontsize=9,
     )  # fmt: skip
 
@@ -144,7 +156,7 @@ def _figure(figure: Mapping[str, Any] | None, unit: str) -> str:
     if figure is None:
         return ""
     spread = f" ({figure['lowest']:g}–{figure['highest']:g})" if figure["runs"] > 1 else ""
-    return f"{figure['median']:g} {unit}{spread}".strip()
+    return median(figure, unit) + spread
 
 
 def _ratio(value: float | None) -> str:
@@ -155,20 +167,14 @@ def _wall(row: Mapping[str, Any]) -> str:
     """Return what stands beside the gate: wall times, or their ratio."""
     if row["wall_ours"] is None:
         return ""
-    ours = _figure(row["wall_ours"] | {"runs": 1}, row["unit"])
+    ours = median(row["wall_ours"], row["unit"])
     if row["wall_theirs"] is None:
         return ours
-    return f"{_ratio(row['wall_ratio'])} ({ours}, {_figure(row['wall_theirs'] | {'runs': 1}, row['unit'])})"
+    return f"{_ratio(row['wall_ratio'])} ({ours}, {median(row['wall_theirs'], row['unit'])})"
 
 
 def _line(texts: Iterable[str]) -> str:
     return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in texts) + " |"
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {item}" for name, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _bound(target: str) -> float | None:

@@ -216,7 +216,8 @@ def test_every_measure_runs_on_a_tiny_model(result: dict[str, Any]) -> None:
     "measure",
     [
         "first token, next keystroke", "first token, backspace", "first token, edit at 90 %",
-        "first token, edit at 50 %", "cold prefill", "decode, one sequence", "requests at once", "cancel inside", "sequences left", "memory growth",
+        "first token, edit at 50 %", "cold prefill", "decode, one sequence", "requests at once", "cancel inside",
+        "sequences left", "memory growth",
         "ghost text's added wait", "greedy text token for token, alone", "greedy text token for token, with reuse",
         "log-probability", "prompt lookup on repetitive text", "prompt lookup elsewhere", "event loop", "quality",
     ],

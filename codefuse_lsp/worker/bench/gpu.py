@@ -65,8 +65,9 @@ def quantised(plan: Plan, report: Report, kind: str = "int4") -> list[Row]:
     stand = Stand(replace(plan, settings=replace(plan.settings, quantization=kind)), report)
     try:
         stand = _with(stand, new=128)
-        large = stand.num_parameters >= LARGE
-        return speed.cold(stand, SUITE, [Other(stand.generate, Targets(decode=INT4_DECODE if large else None))])
+        target = INT4_DECODE if _is_large(stand) else None
+        rows = speed.cold(stand, SUITE, [Other(stand.generate, Targets(decode=target))])
+        return [replace(row, measure=f"{kind}: {row.measure}") for row in rows]
     finally:
         stand.close()
 
@@ -82,7 +83,11 @@ MEASURES: dict[str, Callable[[Stand], list[Row]]] = {
 
 
 def _targets(stand: Stand) -> Targets:
-    return BF16 if stand.num_parameters >= LARGE and stand.plan.settings.quantization == "none" else Targets()
+    return BF16 if _is_large(stand) and stand.plan.settings.quantization == "none" else Targets()
+
+
+def _is_large(stand: Stand) -> bool:
+    return stand.plan.random_weights == "codellama-34b" or stand.num_parameters >= LARGE
 
 
 def _with(stand: Stand, **sizes: int) -> Stand:

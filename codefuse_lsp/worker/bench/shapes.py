@@ -92,9 +92,20 @@ def _sources(few: bool) -> Iterator[str]:
 
 
 def _quantized(model: Any, kind: str) -> Any:
-    """Return the model with its linears shrunk, by the same code that shrinks a checkpoint."""
+    """Return the model with its linears packed as a checkpoint's are; its head stays as it is."""
     try:
-        quantization = importlib.import_module("codefuse_lsp.worker.quantization")
+        layers = importlib.import_module("codefuse_lsp.worker.packed_linear")
+        rounding = importlib.import_module("codefuse_lsp.worker.rounding")
     except ImportError:
         raise ModelError(f"No {kind} weights can be made of a model in memory; leave out --quantization.") from None
-    return quantization.quantize(model, kind) or model
+    head = model.get_output_embeddings()
+    for name, module in list(model.named_modules()):
+        if type(module) is not torch.nn.Linear or module is head:
+            continue
+        weight = module.weight.data  # (N, K)
+        if kind == "int4" and layers.fits_int4(*weight.shape):
+            packed = layers.Int4Linear(rounding.to_groups(weight), module.bias)
+        else:
+            packed = layers.Int8Linear(rounding.to_rows(weight), module.bias)
+        model.set_submodule(name, packed)
+    return model

@@ -5,7 +5,6 @@ Each is made when it is first asked for, so that a run of a few rows loads only 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,8 @@ from codefuse_lsp.worker.loader import LoadedModel, load
 Report = Callable[[str, float | None], None]
 T = TypeVar("T")
 SLOTS = 12  # sequences of our engine: eight at once, and room for what they began with
+# A GPU that a model of 34 billion parameters nearly fills has room for few: four chats, a long prompt, ghost text.
+CUDA_SLOTS, CUDA_ROOM = 6, 4608  # sequences, and tokens of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,10 @@ class Stand:
         loaded = self.loaded
         if not self.plan.random_weights:
             return read(loaded.folder, loaded.device, dtype or loaded.dtype, attention)
-        source = self.__dict__.get("plain_model", loaded.model)
-        same_format = dtype in ("", loaded.dtype)
-        made = twin(source) if same_format else copy.deepcopy(source).to(getattr(torch, dtype))
+        if dtype in ("", loaded.dtype):
+            made = twin(self.__dict__.get("plain_model", loaded.model))
+        else:  # the same numbers again, which no quantisation has touched
+            made = random_model(self.plan.random_weights, loaded.device, loaded.dtype).model.to(getattr(torch, dtype))
         made.set_attn_implementation(attention)
         return made
 
@@ -102,12 +104,17 @@ class Stand:
     def ours(self) -> Ours:
         """Our engine, without prompt lookup: what it gains depends on the text, so it has rows of its own."""
         _ = self.plain_model  # before our engine changes the modules around the tensors
-        return Ours(self.loaded, SLOTS)
+        if not self.on_cuda:
+            return Ours(self.loaded, SLOTS)
+        room = min(self.loaded.max_model_len, CUDA_ROOM)
+        return Ours(replace(self.loaded, max_model_len=room), CUDA_SLOTS)
 
     @cached_property
     def generate(self) -> QuickStart:
         """The quick start's `generate`."""
-        return QuickStart(self.plain_model, self.loaded.tokenizer, f"generate, {self.loaded.dtype}")
+        packed = self.plan.settings.quantization if self.plan.random_weights else "none"
+        kind = self.loaded.dtype if packed == "none" else packed
+        return QuickStart(self.plain_model, self.loaded.tokenizer, f"generate, {kind}")
 
     def exact(self) -> tuple[LoadedModel, QuickStart]:
         """Return the model in fp32 for our engine, and eager `generate` on the same weights."""
