@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codefuse_lsp.config import Settings
@@ -59,6 +59,7 @@ def plan(**changes: Any) -> Plan:
 # --- arithmetic
 
 
+@settings(deadline=None)
 @given(runs)
 def test_a_median_lies_between_the_lowest_and_the_highest_run(values: list[float]) -> None:
     made = figure(values)
@@ -66,6 +67,7 @@ def test_a_median_lies_between_the_lowest_and_the_highest_run(values: list[float
     assert made == figure(values[::-1])
 
 
+@settings(deadline=None)
 @given(runs, st.floats(0, 1))
 def test_a_percentile_is_one_of_the_values_and_enough_of_them_do_not_exceed_it(
     values: list[float], part: float
@@ -75,6 +77,7 @@ def test_a_percentile_is_one_of_the_values_and_enough_of_them_do_not_exceed_it(
     assert sum(value <= found for value in values) >= part * len(values) - 1e-9
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 12))
 def test_everyone_runs_once_a_round_and_first_about_equally_often(runners: int, rounds: int) -> None:
     names = [f"runner {number}" for number in range(runners)]
@@ -85,6 +88,7 @@ def test_everyone_runs_once_a_round_and_first_about_equally_often(runners: int, 
     assert max(first.values()) - min(first[name] for name in names) <= 1
 
 
+@settings(deadline=None)
 @given(positive, positive, st.sampled_from(["ms", "tokens/s"]))
 def test_who_is_better_by_a_factor_is_worse_the_other_way_round(ours: float, theirs: float, unit: str) -> None:
     there, back = better(ours, theirs, unit), better(theirs, ours, unit)
@@ -92,6 +96,7 @@ def test_who_is_better_by_a_factor_is_worse_the_other_way_round(ours: float, the
     assert (there > 1) == (ours > theirs if unit == "tokens/s" else ours < theirs) or there == 1
 
 
+@settings(deadline=None)
 @given(runs, runs, st.sampled_from(["cpu", "wall"]))
 def test_a_row_is_judged_by_its_clock_and_shows_wall_time_beside_cpu_time(
     cpu: list[float], wall: list[float], by: Any
@@ -162,6 +167,7 @@ def test_no_two_prompts_begin_alike() -> None:
     assert len({text[:20] for text in texts}) == len(texts)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.floats(0, 1))
 def test_an_edit_leaves_the_text_before_and_after_it(text: str, part: float) -> None:
     found = edited(text, part)
