@@ -20,6 +20,7 @@ EMPTY_ROW: Mapping[str, Any] = {
     "status": "measured",
 }  # fmt: skip
 INK, FAINT, GRID = "#22303c", "#66737f", "#e3e8ec"
+TICKS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 BETTER, WORSE, MARK = "#2f7fb8", "#d98a3d", "#1b1b1b"
 
 
@@ -88,10 +89,16 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    order = list(dict.fromkeys(row["measure"] for row in rows))
+    rows.sort(key=lambda row: order.index(row["measure"]))
     figure = Figure(figsize=(11, 1.9 + 0.52 * len(rows)), facecolor="white", layout="constrained")
     axes = figure.add_subplot()
     _draw_bars(axes, rows)
-    _draw_frame(axes, rows, result["machine"])
+    _draw_frame(axes, rows)
+    _draw_names(axes, rows)
+    title = f"codefuse-lsp beside other engines: {result['machine'].get('model', '')}"
+    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13)
+    figure.supxlabel(_legend(rows, result["machine"]), x=0.01, ha="left", color=FAINT, fontsize=8, linespacing=1.5)
     FigureCanvasAgg(figure).print_figure(path, dpi=150, format="png")
 
 
@@ -110,29 +117,40 @@ def _draw_bars(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
             axes.plot([row["bound"]] * 2, [place - 0.38, place + 0.38], color=MARK, linewidth=2.4, zorder=3)
 
 
-def _draw_frame(axes: Any, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
-    """Draw the scale, the names of the rows and what was measured where."""
+def _draw_names(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write each row's measure, and fainter below it, whom it is against."""
+    for place, row in enumerate(rows):
+        for text, offset, color in ((row["measure"], 7, INK), (f"beside {_without_build(row['against'])}", -7, FAINT)):
+            axes.annotate(
+                text, (0, place), (-10, offset), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+                ha="right", va="center", color=color, fontsize=9,
+            )  # fmt: skip
+
+
+def _draw_frame(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the scale, on which as many times better is as far to the right as so many times worse to the left."""
     values = [row["ratio"] for row in rows] + [row["bound"] for row in rows if _has_mark(row)] + [1.0]
     axes.set_xscale("log")
     axes.set_xlim(min(values) / 1.8, max(values) * 1.8)
-    ticks = [tick for tick in (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if _is_within(tick, axes.get_xlim())]
+    ticks = [tick for tick in TICKS if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]]
     axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), [f"{row['measure']}\n{_short(row['against'])}" for row in rows])
+    axes.set_yticks([])
     axes.tick_params(colors=INK, labelsize=9, length=0)
     axes.grid(axis="x", color=GRID, zorder=0)
     axes.axvline(1, color=FAINT, linewidth=1, zorder=1)
+    axes.set_xlabel("times better than the other; the black mark is the target", color=INK, fontsize=9)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.set_title(f"codefuse-lsp beside other engines: {machine.get('model', '')}", loc="left", color=INK, fontsize=13)
+
+
+def _legend(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
+    """Return what was measured where, and the builds that the names of the rows leave out."""
     gates = ", ".join(sorted({row["gate"] for row in rows}))
-    where = machine.get("gpu") or f"{machine.get('cpu', '')}, {machine.get('threads', '?')} thread"
-    axes.set_xlabel(
-        f"times better than the other (more is better); black mark: target\n{gates}, medians · {where} · "
-        f"{machine.get('dtype', '')} · load before {told(machine.get('load_before', ''))}",
-        color=FAINT, fontsize=9,
-    )  # fmt: skip
+    where = machine.get("gpu") or f"{machine.get('cpu', '')}, {machine.get('threads', '?')} thread(s)"
+    lines = [f"{gates}, medians · {where} · {machine.get('dtype', '')} · load {told(machine.get('load_before', ''))}"]
+    return "\n".join(lines + sorted({row["against"] for row in rows if "(" in row["against"]}))
 
 
 def _can_be_drawn(row: Mapping[str, Any]) -> bool:
@@ -144,12 +162,8 @@ def _has_mark(row: Mapping[str, Any]) -> bool:
     return bool(row["bound_of"] == "ratio")
 
 
-def _is_within(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]
-
-
-def _short(text: str, limit: int = 72) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _without_build(name: str) -> str:
+    return name.partition(" (")[0]
 
 
 def _figure(figure: Mapping[str, Any] | None, unit: str) -> str:
