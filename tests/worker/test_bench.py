@@ -19,7 +19,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError, ConfigError
 from codefuse_lsp.generation.request import TokenLogprob
 from codefuse_lsp.worker import conversion
-from codefuse_lsp.worker.bench import clock, exactness, gguf_file, gpu, llama, peers, shapes, suite
+from codefuse_lsp.worker.bench import clock, exactness, gguf_writer, gpu, llama, peers, shapes, suite
 from codefuse_lsp.worker.bench.contest import Answer, same
 from codefuse_lsp.worker.bench.material import Material, Sizes, edited
 from codefuse_lsp.worker.bench.measure import (
@@ -356,9 +356,9 @@ def test_a_build_is_told_by_its_instruction_sets() -> None:
 
 
 @pytest.mark.parametrize("kind", ["BF16", "Q8_0"])
-def test_a_gguf_file_holds_the_very_same_weights(kind: gguf_file.Kind, tiny_llama: Path, tmp_path: Path) -> None:
+def test_a_gguf_writer_holds_the_very_same_weights(kind: gguf_writer.Kind, tiny_llama: Path, tmp_path: Path) -> None:
     gguf = pytest.importorskip("gguf", reason="NO GGUF: the package is not installed")
-    gguf_file.write(tiny_llama, tmp_path / "model.gguf", kind)
+    gguf_writer.write(tiny_llama, tmp_path / "model.gguf", kind)
     config = json.loads((tiny_llama / "config.json").read_text())
     reader = gguf.GGUFReader(tmp_path / "model.gguf")
     weights = dict(read(tiny_llama, "cpu", "float32").named_parameters())
@@ -374,7 +374,7 @@ def test_a_gguf_file_holds_the_very_same_weights(kind: gguf_file.Kind, tiny_llam
 def test_llama_cpp_answers_from_the_file_as_generate_does(tiny_llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="NO LLAMA.CPP: the wheel xllamacpp is not installed")
     tokenizer = load_tokenizer(tiny_llama, False)
-    gguf_file.write(tiny_llama, tmp_path / "model.gguf", "BF16")
+    gguf_writer.write(tiny_llama, tmp_path / "model.gguf", "BF16")
     server = llama.wheel(tmp_path / "model.gguf", tokenizer, 1, "BF16")
     try:
         answer = server.answer(["class Stack:\n    def "], 5)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from codefuse_lsp.generation.request import TokenLogprob
 from codefuse_lsp.worker.bench.contest import Answer, same
 from codefuse_lsp.worker.bench.measure import Row, Target, counted_row, series, timed_row
-from codefuse_lsp.worker.bench.ours import Ours, can_look_up, request
+from codefuse_lsp.worker.bench.ours import Ours, can_look_up, ours, request
 from codefuse_lsp.worker.bench.stand import Stand
 
 SUITE = "engine"
@@ -33,19 +33,19 @@ def greedy(stand: Stand) -> list[Row]:
     loaded, reference = stand.exact()
     prompts = stand.material.prompts(TEXTS, PROMPT)
     wanted = [stand.material.decode(reference.token_ids(text, stand.sizes.new)) for text in prompts]
-    ours = Ours(loaded, TEXTS + 2)
+    engine = ours(loaded, TEXTS + 2)
     try:
         # reuse comes from what the shortened prompts left: the cold answers are asked of other slots before
-        rows = [_equal(head, "alone", _alone(ours, prompts, stand.sizes.new), wanted)]
+        rows = [_equal(head, "alone", _alone(engine, prompts, stand.sizes.new), wanted)]
         for text in prompts:
-            ours.answer([text[:-CUT]], 4)
-        rows.append(_equal(head, "with reuse", _alone(ours, prompts, stand.sizes.new), wanted))
-        rows.append(_across_batches(ours, prompts, stand.sizes.new))
+            engine.answer([text[:-CUT]], 4)
+        rows.append(_equal(head, "with reuse", _alone(engine, prompts, stand.sizes.new), wanted))
+        rows.append(_across_batches(engine, prompts, stand.sizes.new))
     finally:
-        ours.close()
+        engine.close()
     if not can_look_up():
         return [*rows, Row(SUITE, f"{head[1]}, with lookup", *head[2:], "count", status="skipped", note=NO_LOOKUP)]
-    looking = Ours(replace(loaded, model=stand.fresh_model("float32")), 2, lookup=True)
+    looking = ours(replace(loaded, model=stand.fresh_model("float32")), 2, lookup=True)
     try:
         return [*rows, _equal(head, "with lookup", _alone(looking, prompts, stand.sizes.new), wanted)]
     finally:
@@ -62,7 +62,7 @@ def lookup(stand: Stand) -> list[Row]:
     heads = [(SUITE, f"prompt lookup {where}", "plain decoding", "tokens/s") for where, *_ in cases]
     if not can_look_up():
         return [Row(*head, "", status="skipped", note=NO_LOOKUP) for head in heads]
-    looking = Ours(replace(stand.loaded, model=stand.fresh_model()), 2, lookup=True)
+    looking = ours(replace(stand.loaded, model=stand.fresh_model()), 2, lookup=True)
     try:
         rows = []
         for head, (where, text, bound) in zip(heads, cases, strict=True):

@@ -14,7 +14,7 @@ import torch
 
 from codefuse_lsp.worker.bench import promises, speed
 from codefuse_lsp.worker.bench.measure import Row, Target
-from codefuse_lsp.worker.bench.ours import Ours
+from codefuse_lsp.worker.bench.ours import ours
 from codefuse_lsp.worker.bench.speed import Other, Targets
 from codefuse_lsp.worker.bench.stand import Plan, Report, Stand
 
@@ -34,14 +34,14 @@ INT4_DECODE = Target("median", ">=", 115.0)
 
 def long_prompt(stand: Stand) -> list[Row]:
     """Return the rows of a long prompt: read cold, and after a keystroke at its end."""
-    stand = _with(stand, typing=LONG, cold=LONG, new=8)
+    stand = stand.with_sizes(typing=LONG, cold=LONG, new=8)
     others = [Other(stand.generate, replace(_targets(stand), decode=None))]
     return [*speed.keystroke(stand, SUITE, others), *speed.cold(stand, SUITE, others)]
 
 
 def decode(stand: Stand) -> list[Row]:
     """Return the rows of one sequence's decode."""
-    stand = _with(stand, new=128)
+    stand = stand.with_sizes(new=128)
     return speed.cold(stand, SUITE, [Other(stand.generate, replace(_targets(stand), cold=None))])
 
 
@@ -51,10 +51,8 @@ def together(stand: Stand) -> list[Row]:
     del stand.ours
     _let_go()
     room = min(stand.loaded.max_model_len, ROOM + stand.sizes.new)
-    many = Ours(replace(stand.loaded, max_model_len=room), TOGETHER)
-    wide = _with(stand, new=128)
-    wide.ours = many
-    with closing(many):
+    with closing(ours(replace(stand.loaded, max_model_len=room), TOGETHER)) as many:
+        wide = stand.with_engine(many).with_sizes(new=128)
         rows = speed.at_once(wide, SUITE, [Other(stand.generate, _targets(stand))], TOGETHER, in_turn=1)
     _let_go()
     return rows
@@ -64,7 +62,7 @@ def quantised(plan: Plan, report: Report, kind: str = "int4") -> list[Row]:
     """Return the rows of one sequence's decode with int4 weights, each side on the same weights."""
     stand = Stand(replace(plan, settings=replace(plan.settings, quantization=kind)), report)
     try:
-        stand = _with(stand, new=128)
+        stand = stand.with_sizes(new=128)
         target = INT4_DECODE if _is_large(stand) else None
         rows = speed.cold(stand, SUITE, [Other(stand.generate, Targets(decode=target))])
         return [replace(row, measure=f"{kind}: {row.measure}") for row in rows]
@@ -88,14 +86,6 @@ def _targets(stand: Stand) -> Targets:
 
 def _is_large(stand: Stand) -> bool:
     return stand.plan.random_weights == "codellama-34b" or stand.num_parameters >= LARGE
-
-
-def _with(stand: Stand, **sizes: int) -> Stand:
-    """Return the same stand with other sizes."""
-    other = Stand(stand.plan, stand.report)
-    _ = stand.ours, stand.generate, stand.material
-    other.__dict__ |= stand.__dict__ | {"sizes": replace(stand.sizes, **sizes)}
-    return other
 
 
 def _let_go() -> None:

@@ -31,15 +31,22 @@ def request(text: str, new_tokens: int, **more: Any) -> GenerationRequest:
     return GenerationRequest(text, new_tokens, temperature=0.0, ignore_eos=True, **more)
 
 
+def ours(loaded: LoadedModel, num_slots: int, *, lookup: bool = False) -> Ours:
+    """Return our engine on a model of transformers, with prompt lookup or without."""
+    options: dict[str, Any] = {"lookup": lookup} if can_look_up() else {}
+    name = "codefuse-lsp" + (" with prompt lookup" if lookup else "")
+    return Ours(Engine(loaded, num_slots, **options), name)
+
+
 class Ours:
-    """One engine and an event loop to ask it in."""
+    """One engine of ours and an event loop to ask it in."""
 
     remembers = True
 
-    def __init__(self, loaded: LoadedModel, num_slots: int, *, lookup: bool = False) -> None:
-        self.name = "codefuse-lsp" + (" with prompt lookup" if lookup else "")
-        options = {"lookup": lookup} if can_look_up() else {}
-        self.engine = Engine(loaded, num_slots, **options)
+    def __init__(self, engine: Any, name: str, now: clock.Read = clock.own) -> None:
+        self.name = name
+        self.engine = engine
+        self._now = now
         self._runner = asyncio.Runner()
 
     def answer(self, texts: Sequence[str], new_tokens: int) -> Answer:
@@ -56,7 +63,7 @@ class Ours:
         self.engine.close()
 
     async def _answer(self, texts: Sequence[str], new_tokens: int) -> Answer:
-        begun = clock.own()
+        begun = self._now()
         tokens = [0] * len(texts)
         marks: list[tuple[Cost, int]] = []  # when the first prompt, and when every prompt, had a token
 
@@ -66,21 +73,21 @@ class Ours:
                 pieces.append(chunk.text)
                 tokens[place] = max(tokens[place], tokens_of(chunk))
                 if (not marks and any(tokens)) or (len(marks) == 1 and all(tokens)):
-                    marks.append((clock.own() - begun, sum(tokens)))
+                    marks.append((self._now() - begun, sum(tokens)))
             return "".join(pieces)
 
         answered = await asyncio.gather(*(one(*item) for item in enumerate(texts)))
         first, at_first = marks[0]
-        return Answer(first, clock.own() - begun, at_first, sum(tokens), tuple(answered), marks[-1])
+        return Answer(first, self._now() - begun, at_first, sum(tokens), tuple(answered), marks[-1])
 
     async def first_of(self, text: str, priority: Priority) -> Cost:
         """Return what it took to the first token of a request."""
-        begun = clock.own()
+        begun = self._now()
         async with contextlib.aclosing(self.engine.generate(request(text, 1, priority=priority))) as stream:
             async for chunk in stream:
                 if tokens_of(chunk):
                     break
-        return clock.own() - begun
+        return self._now() - begun
 
     async def until_idle(self) -> None:
         """Wait until the engine holds no sequence; raises TimeoutError when it never comes to that."""
@@ -95,10 +102,10 @@ class Ours:
             while not self.engine.load[0] and not asking.done():
                 await asyncio.sleep(POLL_S)
         await asyncio.sleep(delay_s)
-        begun = clock.own()
+        begun = self._now()
         await cancelled(asking)
         await self.until_idle()
-        return clock.own() - begun
+        return self._now() - begun
 
     async def drain(self, text: str, new_tokens: int, begun: asyncio.Event | None = None) -> None:
         """Take in a chat's answer and drop it, until cancelled; `begun` is set at its first token."""

@@ -8,19 +8,19 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from codefuse_lsp.errors import CodeFuseError
-from codefuse_lsp.worker.bench import gguf_file, llama, speed
+from codefuse_lsp.worker.bench import gguf_runner, gguf_writer, llama, speed
 from codefuse_lsp.worker.bench.contest import Contestant
 from codefuse_lsp.worker.bench.continuous import ContinuousBatching
 from codefuse_lsp.worker.bench.measure import Row, Target
+from codefuse_lsp.worker.bench.ours import Ours
 from codefuse_lsp.worker.bench.served import Served, free_port, openai
 from codefuse_lsp.worker.bench.speed import Other, Targets
-from codefuse_lsp.worker.bench.stand import Stand, sentence
+from codefuse_lsp.worker.bench.stand import Missing, Stand, sentence
 
 SUITE = "peers"
 PROBE = "def add(a, b):\n"
@@ -37,11 +37,25 @@ CONTINUOUS = Targets(_times(2), at_once=_times(2))
 LLAMA = Targets(_times(0.8), _times(1.5), _times(0.4))
 NOTHING = Targets()
 
+# The GGUF runner against the same library run by its own server.
+SAME_LIBRARY = Targets(_times(0.95), decode=_times(0.95))
+
 MEASURES: dict[str, Callable[[Stand, list[Other]], list[Row]]] = {
     "next keystroke": lambda stand, others: speed.keystroke(stand, SUITE, others, ("next keystroke",)),
     "cold prefill and decode": lambda stand, others: speed.cold(stand, SUITE, others),
     "at once": lambda stand, others: speed.at_once(stand, SUITE, others),
 }
+
+
+def beside_the_same_library(stand: Stand) -> list[Row]:
+    """Return the rows of our GGUF runner beside the server of the same library."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="codefuse-lsp-bench-")))
+        runner = stack.enter_context(closing(_gguf_runner(stand, folder)))
+        server = stack.enter_context(closing(_wheel(stand, folder)))
+        aside = stand.with_engine(runner)
+        rows = [row for measure in MEASURES.values() for row in measure(aside, [Other(server, SAME_LIBRARY)])]
+    return [replace(row, measure=f"GGUF runner: {row.measure}") for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,12 @@ def started(stand: Stand) -> Iterator[tuple[list[Other], list[Row]]]:
         yield others, missing
 
 
+def _gguf_runner(stand: Stand, folder: Path) -> Ours:
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise Missing("The wheel xllamacpp is not installed.")
+    return gguf_runner.start(stand, _gguf(stand, folder, "BF16"))
+
+
 def _generate(stand: Stand, folder: Path) -> Contestant:
     return stand.generate
 
@@ -82,7 +102,7 @@ def _continuous(stand: Stand, folder: Path) -> Contestant:
 
 def _transformers_serve(stand: Stand, folder: Path) -> Contestant:
     if absent := [name for name in SERVE_NEEDS if importlib.util.find_spec(name) is None]:
-        raise CodeFuseError(f"`transformers serve` needs {', '.join(absent)}: pip install transformers[serving]")
+        raise Missing(f"`transformers serve` needs {', '.join(absent)}: pip install transformers[serving]")
     loaded, port = stand.loaded, free_port()
     model = str(_checkpoint(stand))
     options = ["--continuous-batching", "--cb-block-size", "32", "--device", loaded.device, "--dtype", loaded.dtype]
@@ -92,10 +112,10 @@ def _transformers_serve(stand: Stand, folder: Path) -> Contestant:
     return Served(name, [*command, "--port", str(port)], port, openai(model), stand.plan.threads)
 
 
-def _native(kind: gguf_file.Kind) -> Callable[[Stand, Path], Contestant]:
+def _native(kind: gguf_writer.Kind) -> Callable[[Stand, Path], Contestant]:
     def start(stand: Stand, folder: Path) -> Contestant:
         if not stand.plan.llama_server:
-            raise CodeFuseError("No llama.cpp server is named; name a native build's with --llama-server PATH.")
+            raise Missing("No llama.cpp server is named; name a native build's with --llama-server PATH.")
         file = _gguf(stand, folder, kind)
         return llama.native(stand.plan.llama_server, file, stand.loaded.tokenizer, stand.plan.threads, kind)
 
@@ -104,24 +124,24 @@ def _native(kind: gguf_file.Kind) -> Callable[[Stand, Path], Contestant]:
 
 def _wheel(stand: Stand, folder: Path) -> Contestant:
     if importlib.util.find_spec("xllamacpp") is None:
-        raise CodeFuseError("The wheel xllamacpp is not installed.")
+        raise Missing("The wheel xllamacpp is not installed.")
     return llama.wheel(_gguf(stand, folder, "BF16"), stand.loaded.tokenizer, stand.plan.threads, "BF16")
 
 
-def _gguf(stand: Stand, folder: Path, kind: gguf_file.Kind) -> Path:
+def _gguf(stand: Stand, folder: Path, kind: gguf_writer.Kind) -> Path:
     """Return the weights as a GGUF file, written once a run."""
     if stand.on_cuda:
-        raise CodeFuseError("llama.cpp is measured on the CPU only: the builds that are looked for here have no CUDA.")
+        raise Missing("llama.cpp is measured on the CPU only: the builds that are looked for here have no CUDA.")
     path = folder / f"{kind}.gguf"
     if not path.exists():
-        gguf_file.write(_checkpoint(stand), path, kind)
+        gguf_writer.write(_checkpoint(stand), path, kind)
     return path
 
 
 def _checkpoint(stand: Stand) -> Path:
     """Return the folder of the weights."""
     if stand.plan.random_weights:
-        raise CodeFuseError("Random weights lie in no folder that another engine could read.")
+        raise Missing("Random weights lie in no folder that another engine could read.")
     return stand.loaded.folder
 
 

@@ -18,10 +18,15 @@ from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.worker.bench.contest import Contestant
 from codefuse_lsp.worker.bench.material import Material, Sizes
 from codefuse_lsp.worker.bench.measure import Clock, interleaved
-from codefuse_lsp.worker.bench.ours import Ours
+from codefuse_lsp.worker.bench.ours import Ours, ours
 from codefuse_lsp.worker.bench.quick_start import QuickStart, read, twin
 from codefuse_lsp.worker.bench.shapes import random_model
 from codefuse_lsp.worker.loader import LoadedModel, load
+
+
+class Missing(CodeFuseError):
+    """Something that a measure needs is not here; its row says what, and that is no failure."""
+
 
 Report = Callable[[str, float | None], None]
 T = TypeVar("T")
@@ -105,9 +110,9 @@ class Stand:
         """Our engine, without prompt lookup: what it gains depends on the text, so it has rows of its own."""
         _ = self.plain_model  # before our engine changes the modules around the tensors
         if not self.on_cuda:
-            return Ours(self.loaded, SLOTS)
+            return ours(self.loaded, SLOTS)
         room = min(self.loaded.max_model_len, CUDA_ROOM)
-        return Ours(replace(self.loaded, max_model_len=room), CUDA_SLOTS)
+        return ours(replace(self.loaded, max_model_len=room), CUDA_SLOTS)
 
     @cached_property
     def generate(self) -> QuickStart:
@@ -144,6 +149,21 @@ class Stand:
             if number > 0:
                 results[runner.name].append(result)
         return results
+
+    def with_sizes(self, **sizes: int) -> Stand:
+        """Return the same stand with other sizes."""
+        _ = self.ours, self.generate, self.material
+        return self._changed(sizes=replace(self.sizes, **sizes))
+
+    def with_engine(self, engine: Ours) -> Stand:
+        """Return the same stand with another engine in the place of ours; its maker closes it."""
+        _ = self.loaded, self.material
+        return self._changed(ours=engine)
+
+    def _changed(self, **parts: Any) -> Stand:
+        other = Stand(self.plan, self.report)
+        other.__dict__ |= self.__dict__ | parts
+        return other
 
     def close(self) -> None:
         """End what was started."""

@@ -13,7 +13,7 @@ from codefuse_lsp.worker.bench import exactness, gpu, machine, peers, promises, 
 from codefuse_lsp.worker.bench.event_loop import event_loop
 from codefuse_lsp.worker.bench.measure import Row
 from codefuse_lsp.worker.bench.speed import Other
-from codefuse_lsp.worker.bench.stand import Plan, Report, Stand, sentence
+from codefuse_lsp.worker.bench.stand import Missing, Plan, Report, Stand, sentence
 
 Measure = Callable[[Stand], list[Row]]
 
@@ -35,6 +35,7 @@ ENGINE: dict[str, Measure] = {
     "quality": exactness.quality,
 }
 INT4 = "int4 decode"
+GGUF = "GGUF runner"
 
 
 def run(plan: Plan, suites: tuple[str, ...], report: Report) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def run(plan: Plan, suites: tuple[str, ...], report: Report) -> dict[str, Any]:
 def names(suites: tuple[str, ...]) -> list[str]:
     """Return what `only` can choose among."""
     measures = (ENGINE | gpu.MEASURES | {INT4: event_loop}) if "engine" in suites else {}
-    return list(measures) + [name for name in peers.MEASURES if "peers" in suites and name not in measures]
+    return list(measures) + [n for n in (*peers.MEASURES, GGUF) if "peers" in suites and n not in measures]
 
 
 def _engine(stand: Stand) -> list[Row]:
@@ -80,12 +81,12 @@ def _engine(stand: Stand) -> list[Row]:
 
 def _peers(stand: Stand) -> list[Row]:
     if not any(_is_wanted(stand.plan, name) for name in peers.MEASURES):
-        return []
+        return _measured(stand.plan, GGUF, "peers", lambda: peers.beside_the_same_library(stand))
     rows: list[Row] = []
     with peers.started(stand) as (others, missing):
         for name, measure in peers.MEASURES.items():
             rows += _measured(stand.plan, name, "peers", lambda measure=measure: measure(stand, others))  # type: ignore[misc]
-    return rows + missing
+    return rows + _measured(stand.plan, GGUF, "peers", lambda: peers.beside_the_same_library(stand)) + missing
 
 
 def _measured(plan: Plan, name: str, suite: str, measure: Callable[[], list[Row]]) -> list[Row]:
@@ -94,6 +95,8 @@ def _measured(plan: Plan, name: str, suite: str, measure: Callable[[], list[Row]
         return []
     try:
         return measure()
+    except Missing as error:
+        return [Row(suite, name, "", "", "", status="skipped", note=str(error))]
     except Exception as error:
         return [Row(suite, name, "", "", "", status="failed", note=sentence(error))]
 
