@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_using(add)
     _add_keeping(add)
+    _add_bench(add)
     _add_serve(add)
     return made
 
@@ -131,9 +133,39 @@ def _add_keeping(add: Add) -> None:
         "stop", "end the workers that run", "Ends every worker of this user; an editor starts another when it needs it."
     )
 
-    bench = add("bench", "measure the language server: start, memory, typing, overhead", "Takes some minutes.")
-    bench.add_argument("--json", action="store_true", help="print one JSON object")
+
+def _add_bench(add: Add) -> None:
+    bench = add(
+        "bench",
+        "measure the language server, and its engine beside other engines",
+        "lsp: what an editor feels. engine: ours beside transformers' generate. peers: every engine installed here.\n"
+        "Takes some minutes. Exit code 0 also where a target is missed: that is a finding; 1 where a measure fails.",
+        "bench --suite engine --markdown bench.md --plot bench.png",
+    )
+    bench.add_argument(
+        "--suite",
+        choices=["lsp", "engine", "peers", "all"],
+        help="what to measure (default: engine where a model, a device or rows are named, else lsp)",
+    )
     bench.add_argument("--repeat", type=_count, default=5, help="runs of each measure; medians are told (default: 5)")
+    bench.add_argument("--only", type=_pattern, metavar="PATTERN", help="only measures whose name this is found in")
+    bench.add_argument("--model", help="a checkpoint's folder, or smollm2")
+    bench.add_argument(
+        "--random-weights", choices=["codellama-34b", "tiny"], help="a model of this shape, made here, instead"
+    )
+    bench.add_argument("--device", choices=["cpu", "cuda"], help="where the model runs")
+    bench.add_argument("--quantization", choices=["int8", "int4"], help="shrink the weights")
+    bench.add_argument(
+        "--threads", type=_count, default=1, help="of each engine (default: 1, which makes CPU time comparable)"
+    )
+    bench.add_argument(
+        "--llama-server", metavar="COMMAND", help="llama.cpp's server, or a Python that has llama_cpp, for peers"
+    )
+    bench.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="print one JSON object, or write it to a file"
+    )
+    bench.add_argument("--markdown", type=Path, metavar="FILE", help="write a page of Markdown")
+    bench.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios (needs matplotlib)")
 
 
 def _add_serve(add: Add) -> None:
@@ -184,6 +216,13 @@ def _question(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("there is no question in it")
     return text
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern ({error})") from None
 
 
 def _count(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -54,8 +55,9 @@ def show(made: Table) -> None:
     if out.is_terminal:
         out.print(made)
         return
-    with out.capture() as captured:
-        out.print(made, width=WIDE)
+    wide = Console(file=io.StringIO(), width=WIDE, highlight=False)  # rich prints no wider than its console is
+    with wide.capture() as captured:
+        wide.print(made)
     for line in captured.get().splitlines():
         out.print(line.rstrip(), markup=False, soft_wrap=True)
 

@@ -40,6 +40,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ["complete", "a.py:x:1"],
         ["status", "--set", "nothing=1"],
         ["fly"],
+        ["bench", "--only", "(", "--random-weights", "tiny"],
+        ["bench", "--random-weights", "huge"],
+        ["bench", "--threads", "0"],
     ],
 )
 def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,3 +93,33 @@ def test_a_bad_value_in_the_environment_is_told_and_nothing_stops(
     monkeypatch.setenv("CODEFUSE_LSP_CONTEXT_LENGTH", "lots")
     assert main(["status"]) == 0
     assert "context_length = 'lots'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["bench", "--random-weights", "tiny", "--only", "no such measure"], "next keystroke"),
+        (["bench", "--random-weights", "tiny", "--markdown", "no/such/folder/x.md"], "no/such/folder/x.md"),
+        (["bench", "--suite", "engine", "--model", "/no/model"], "/no/model"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_anything_is(
+    arguments: list[str], names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and names in told.err and "Traceback" not in told.err
+
+
+def test_a_bench_writes_what_it_found_and_a_missed_target_is_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, kept = tmp_path / "bench.md", tmp_path / "bench.json"
+    words = ["bench", "--random-weights", "tiny", "--repeat", "1", "--only", "prefill"]
+    assert main([*words, "--markdown", str(page), "--json", str(kept)]) == 0
+    rows = json.loads(kept.read_text())["rows"]
+    assert [row["status"] for row in rows] == ["measured", "measured"]
+    told = page.read_text()
+    assert all(row["measure"] in told for row in rows)
+    shown = capsys.readouterr().out.splitlines()
+    assert all(any(row["measure"] in line and row["target"] in line for line in shown) for row in rows)
