@@ -25,6 +25,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest
 from codefuse_lsp.worker import api
+from codefuse_lsp.worker.checkpoint import find
 from codefuse_lsp.worker.guard import Guard, Rules
 
 ChooseFormat = Callable[[str, str | None], str]
@@ -65,6 +66,11 @@ class Worker:
             await asyncio.to_thread(self.engine.close)
 
     def _load(self) -> Any:
+        model = find(self.settings)
+        if model.is_file():
+            from codefuse_lsp.worker.llama_cpp import LlamaCppEngine
+
+            return LlamaCppEngine(model, self.settings, self._report)
         from codefuse_lsp.worker.engine import Engine  # torch is imported here, behind the socket's first answer
         from codefuse_lsp.worker.loader import load
 

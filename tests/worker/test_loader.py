@@ -379,6 +379,6 @@ def test_numbers_are_stored_as_they_are_kept_on_a_cpu_except_float16() -> None:
 def test_a_containers_limit_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("400\n")
-    assert preflight._free_in_container(tmp_path) == 600
+    assert preflight.free_in_container(tmp_path) == 600
     (tmp_path / "memory.max").write_text("max\n")
-    assert preflight._free_in_container(tmp_path) > 1 << 60
+    assert preflight.free_in_container(tmp_path) > 1 << 60
