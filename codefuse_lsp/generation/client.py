@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,6 +162,11 @@ def _chunk(choice: dict[str, Any], usage: Usage | None) -> Chunk:
 
 
 def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    if told and told.get("content"):  # llama.cpp tells them here, too, as chat completions do
+        return tuple(
+            TokenLogprob(item["token"], item["logprob"], _alternatives(item.get("top_logprobs") or ()))
+            for item in told["content"]
+        )
     if not told or not told.get("tokens"):
         return ()
     tops = told.get("top_logprobs") or [None] * len(told["tokens"])
@@ -169,6 +174,10 @@ def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
         TokenLogprob(token, logprob, tuple((top or {}).items()))
         for token, logprob, top in zip(told["tokens"], told["token_logprobs"], tops, strict=True)
     )
+
+
+def _alternatives(told: Iterable[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
+    return tuple((item["token"], item["logprob"]) for item in told)
 
 
 def _usage(told: dict[str, Any]) -> Usage:

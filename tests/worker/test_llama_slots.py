@@ -10,7 +10,9 @@ from codefuse_lsp.worker.llama_slots import MAX_HOLD_S, MAX_WAITING, QueueFull, 
 GHOST, ACTION, CHAT, IDLE = Priority
 
 
-def ticket(priority: int, ids: list[int] | None = None, client: str = "", document: str = "", since: float = 0) -> Ticket:
+def ticket(
+    priority: int, ids: list[int] | None = None, client: str = "", document: str = "", since: float = 0
+) -> Ticket:
     return Ticket(priority, client, document, ids or [1], since)
 
 
