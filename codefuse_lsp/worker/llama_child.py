@@ -46,6 +46,8 @@ def _params(xllamacpp: Any, wanted: dict[str, Any]) -> Any:
     params.n_gpu_layers = ALL_LAYERS if wanted["gpu"] else 0
     params.fit_params = wanted["gpu"]  # layers that do not fit on the GPU stay on the CPU
     params.fit_params_min_ctx = params.n_ctx  # never at the cost of the context
+    if (allowed := _allowed_cores()) < (os.cpu_count() or 1):
+        params.cpuparams.n_threads = allowed  # else llama.cpp counts those that it may not use, too
     params.kv_unified = False  # a slot attends to its own text only
     params.cache_ram_mib = 0  # texts that lose their slot are forgotten: memory stays bounded
     params.hostnames, params.port, params.api_keys = [wanted["host"]], 0, [wanted["key"]]
@@ -53,6 +55,13 @@ def _params(xllamacpp: Any, wanted: dict[str, Any]) -> Any:
     params.ui = params.endpoint_slots = params.enable_chat_template = params.warmup = False
     params.verbosity = ERRORS_ONLY
     return params
+
+
+def _allowed_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux tells
+        return os.cpu_count() or 1
 
 
 def _gpus(xllamacpp: Any) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ Knows processes and HTTP; knows nothing of who is served first or of what an ans
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -30,7 +30,9 @@ from codefuse_lsp.worker import llama_child
 ENDED = "llama.cpp has ended in the middle of its work (exit code {}); it is started anew for the next request."
 INSTALL = f"GGUF models are run by llama.cpp: run `{sys.executable} -m pip install 'codefuse-lsp[gguf]'`."
 PATIENCE_S = 5.0  # for a process that was asked to end
-KEPT_LINES = 20  # of what llama.cpp says while it loads
+KEPT_LINES = 20  # of what llama.cpp says first, while it loads
+
+_LOG_HEAD = re.compile(r"^[\d.]+ E (\w+:|\w+ +\S+:) *")  # 0.00.048.399 E llama_model_load: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class LlamaServer:
     def __init__(self, gpu: bool) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="codefuse-llama-"))
         self._key = secrets.token_hex(16)
-        self._said: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._said: list[str] = []
         self._loading = True
         try:
             self._process = self._spawn()
@@ -155,7 +157,7 @@ class LlamaServer:
         """Keep what llama.cpp says while it loads, and drop all it says later: that may hold prompts."""
         with stderr:
             for line in stderr:
-                if self._loading:
+                if self._loading and len(self._said) < KEPT_LINES:
                     self._said.append(line.strip())
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -176,8 +178,11 @@ class LlamaServer:
 
     def _reason(self, answer: dict[str, Any]) -> str:
         """Return why loading failed, as llama.cpp says it."""
-        told = [line for line in self._said if "error" in line.lower()]
-        return f"{(told or [str(answer.get('failed'))])[0].rstrip('.')}."
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_S)
+        self._listener.join(PATIENCE_S)  # now it has said all
+        first = next(iter(self._said), "") or str(answer.get("failed"))
+        return _LOG_HEAD.sub("", first).removeprefix("error loading model: ").rstrip(".") + "."
 
     def _ended(self) -> RequestRefused:
         with contextlib.suppress(subprocess.TimeoutExpired):

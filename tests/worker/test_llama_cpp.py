@@ -156,8 +156,8 @@ async def test_logprobs_are_told_with_as_many_alternatives_as_asked(engine: Llam
 
 
 async def test_the_end_of_an_answer_is_heeded_or_ignored(engine: LlamaCppEngine) -> None:
-    prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n<|im_start|>user\nAgain.<|im_end|>\n"
-    prompt += "<|im_start|>assistant\n"
+    turns = (("user", "Say yes."), ("assistant", "Yes."), ("user", "Again."))
+    prompt = "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns) + "<|im_start|>assistant\n"
     ended = await collect(engine.generate(request(prompt, max_tokens=60)))
     assert ended[-1].finish_reason == "stop"
     assert "<|im_end|>" not in text_of(ended)
@@ -256,7 +256,7 @@ async def test_llama_cpp_is_started_anew_when_it_has_died(smollm2_gguf: Path) ->
         async with aclosing(engine.generate(request(max_tokens=900, ignore_eos=True))) as chunks:
             await anext(chunks)
             os.kill(engine._server.pid, signal.SIGKILL)
-            with pytest.raises(RequestRefused, match="llama.cpp has ended in the middle") as caught:
+            with pytest.raises(RequestRefused, match=r"llama\.cpp has ended in the middle") as caught:
                 await collect(chunks)
         assert caught.value.status == 503
         assert await answer(engine)
@@ -326,7 +326,7 @@ def test_a_file_that_llama_cpp_cannot_load_is_told_with_its_reason(smollm2_gguf:
     broken = tmp_path / "broken.gguf"
     with smollm2_gguf.open("rb") as whole:
         broken.write_bytes(whole.read(8 << 20))  # the head is whole, the weights are not
-    with pytest.raises(ModelError, match=r"broken\.gguf cannot be loaded by llama\.cpp: .*(tensor|bound|load)"):
+    with pytest.raises(ModelError, match=r"broken\.gguf cannot be loaded by llama\.cpp: tensor .* is not within"):
         LlamaCppEngine(broken, SETTINGS, silent)
 
 
@@ -340,7 +340,7 @@ def test_without_xllamacpp_the_command_that_installs_it_is_told(
 
 
 def test_a_device_that_is_not_there_is_told(smollm2_gguf: Path) -> None:
-    with pytest.raises(ModelError, match="device = mps, but llama.cpp as installed runs on (cpu|cuda) here"):
+    with pytest.raises(ModelError, match=r"device = mps, but llama\.cpp as installed runs on (cpu|cuda) here"):
         LlamaCppEngine(smollm2_gguf, replace(SETTINGS, device="mps"), silent)
 
 

@@ -77,13 +77,11 @@ def test_without_the_embedded_model_the_command_that_fetches_it_is_told(
 
 def test_what_is_not_a_model_folder_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    (tmp_path / "x.gguf").touch()
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").touch()
     for model, said in {
         str(tmp_path / "nowhere"): "There is no folder",
         str(tmp_path / "notes.txt"): f"is a file; set model to the folder that it lies in, {tmp_path}",
-        str(tmp_path / "x.gguf"): "is a GGUF file",
         str(tmp_path): r"config\.json is missing",
         str(tmp_path / "adapter"): "holds an adapter",
         "codefuse-ai/CodeFuse-CodeLlama-34B": "hf download codefuse-ai/CodeFuse-CodeLlama-34B --local-dir CodeFuse",
