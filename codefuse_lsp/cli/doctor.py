@@ -125,9 +125,9 @@ def _torch() -> str:
 
 
 def _model(settings: Settings) -> str:
-    from codefuse_lsp.worker import loader
+    from codefuse_lsp.worker import checkpoint, loader
 
-    folder = loader.find(settings)
+    folder = checkpoint.choose(settings)
     if folder.is_file():
         return _gguf_model(folder, settings)
     place = loader.preflight(folder, settings)

@@ -25,7 +25,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest
 from codefuse_lsp.worker import api
-from codefuse_lsp.worker.checkpoint import find
+from codefuse_lsp.worker.checkpoint import choose
 from codefuse_lsp.worker.guard import Guard, Rules
 
 ChooseFormat = Callable[[str, str | None], str]
@@ -66,7 +66,7 @@ class Worker:
             await asyncio.to_thread(self.engine.close)
 
     def _load(self) -> Any:
-        model = find(self.settings)
+        model = choose(self.settings)
         if model.is_file():
             from codefuse_lsp.worker.llama_cpp import LlamaCppEngine
 

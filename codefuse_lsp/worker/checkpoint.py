@@ -6,6 +6,7 @@ a GGUF file; or a ModelError that names the file that is missing or broken and w
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import re
@@ -52,6 +53,18 @@ def find(settings: Settings) -> Path:
         raise ModelNotFound(_not_a_checkpoint(folder))
     weight_files(folder)
     return folder
+
+
+def choose(settings: Settings) -> Path:
+    """Return what the worker loads: a folder for transformers, or a GGUF file for llama.cpp; raises ModelNotFound.
+
+    The embedded model goes to whichever is faster to ghost text, from cold and warm: on a CPU that is llama.cpp, where
+    it is installed. The same weights lie in both files.
+    """
+    model = find(settings)
+    file = embedded.installed_gguf() if settings.model == EMBEDDED else None
+    as_stored = (settings.dtype, settings.quantization) == ("auto", "none") and settings.device in ("auto", "cpu")
+    return file if file is not None and as_stored and importlib.util.find_spec("xllamacpp") else model
 
 
 def model_name(folder: Path) -> str:
