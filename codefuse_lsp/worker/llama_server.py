@@ -37,12 +37,11 @@ _LOG_HEAD = re.compile(r"^[\d.]+ E (\w+:|\w+ +\S+:) *")  # 0.00.048.399 E llama_
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What llama.cpp is to load, and how."""
+    """What llama.cpp is to load, and for how many texts."""
 
     path: Path
     num_slots: int
     context_length: int  # tokens of one slot
-    batch: int  # tokens of a prompt computed at a time
 
 
 class LlamaServer:
@@ -64,11 +63,11 @@ class LlamaServer:
             self.close()
             raise
 
-    def load(self, wanted: Load) -> None:
-        """Load the model; returns when it can be asked."""
+    def load(self, wanted: Load, batch: int) -> None:
+        """Load the model, to compute prompts `batch` tokens at a time; returns when it can be asked."""
         uses_socket = hasattr(socket, "AF_UNIX")
         host = str(self._folder / "llama.sock") if uses_socket else "127.0.0.1"
-        facts = {"num_slots": wanted.num_slots, "context_length": wanted.context_length, "batch": wanted.batch}
+        facts = {"num_slots": wanted.num_slots, "context_length": wanted.context_length, "batch": batch}
         self._tell({"path": str(wanted.path), "gpu": bool(self.devices), "host": host, "key": self._key, **facts})
         answer = self._hear()
         if "address" not in answer:
