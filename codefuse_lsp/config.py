@@ -55,7 +55,8 @@ class Settings:
 
     model: str = _machine(
         "smollm2",
-        "The model: 'smollm2' (the embedded default), or the folder of a checkpoint in the Hugging Face layout.",
+        "The model: 'smollm2' (the embedded default), the folder of a checkpoint in the Hugging Face layout, "
+        "or a GGUF file.",
     )
     endpoint: str = _machine(
         "",

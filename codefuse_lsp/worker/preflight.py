@@ -204,10 +204,10 @@ def _free_bytes(device: str) -> int:
     free = psutil.virtual_memory().available
     if device == "mps":
         return min(free, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return min(free, _free_in_container())
+    return min(free, free_in_container())
 
 
-def _free_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
+def free_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
     """Return what the memory limit of a container leaves (cgroup v2), which psutil does not see."""
     try:
         limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))

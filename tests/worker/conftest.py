@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -45,3 +46,15 @@ def piece_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def piece_config() -> str:
     return json.dumps({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "legacy": False})
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real small model as a GGUF file with the very numbers of its checkpoint folder, for llama.cpp."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("NO LLAMA.CPP: install xllamacpp (the extra `gguf`)")
+    from tests.worker.gguf_models import write_bf16
+
+    path = tmp_path_factory.mktemp("gguf") / "SmolLM2-135M-Instruct.BF16.gguf"
+    write_bf16(smollm2, path)
+    return path

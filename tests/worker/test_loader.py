@@ -77,13 +77,11 @@ def test_without_the_embedded_model_the_command_that_fetches_it_is_told(
 
 def test_what_is_not_a_model_folder_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    (tmp_path / "x.gguf").touch()
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").touch()
     for model, said in {
         str(tmp_path / "nowhere"): "There is no folder",
         str(tmp_path / "notes.txt"): f"is a file; set model to the folder that it lies in, {tmp_path}",
-        str(tmp_path / "x.gguf"): "is a GGUF file",
         str(tmp_path): r"config\.json is missing",
         str(tmp_path / "adapter"): "holds an adapter",
         "codefuse-ai/CodeFuse-CodeLlama-34B": "hf download codefuse-ai/CodeFuse-CodeLlama-34B --local-dir CodeFuse",
@@ -401,6 +399,6 @@ def test_numbers_are_stored_as_they_are_kept_on_a_cpu_except_float16() -> None:
 def test_a_containers_limit_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("400\n")
-    assert preflight._free_in_container(tmp_path) == 600
+    assert preflight.free_in_container(tmp_path) == 600
     (tmp_path / "memory.max").write_text("max\n")
-    assert preflight._free_in_container(tmp_path) > 1 << 60
+    assert preflight.free_in_container(tmp_path) > 1 << 60

@@ -84,12 +84,13 @@ async def _serving(stand: Stand) -> AsyncIterator[int]:
 
     from codefuse_lsp.worker.app import Worker, build_app
     from codefuse_lsp.worker.guard import tcp_rules
+    from codefuse_lsp.worker.users import KeyRing
 
-    worker = Worker(Settings(), lambda name, template: "plain", "ready", "Ready")
+    worker = Worker(Settings(), lambda name, template: "plain", status="ready", message="Ready")
     worker.engine = stand.ours.engine
     worker.settled.set()
     config = uvicorn.Config(
-        build_app(worker, tcp_rules("127.0.0.1", ())), lifespan="off", access_log=False, log_level="error"
+        build_app(worker, tcp_rules("127.0.0.1", KeyRing())), lifespan="off", access_log=False, log_level="error"
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from codefuse_lsp.generation.request import TokenLogprob
 from codefuse_lsp.worker.bench.contest import Answer, same
 from codefuse_lsp.worker.bench.measure import Row, Target, counted_row, series, timed_row
-from codefuse_lsp.worker.bench.ours import Ours, can_look_up, ours, request
+from codefuse_lsp.worker.bench.ours import Ours, ours, request
 from codefuse_lsp.worker.bench.stand import Stand
 
 SUITE = "engine"
@@ -22,7 +22,6 @@ PROMPT = 160  # tokens of the shortest
 CUT = 40  # characters at the end of a prompt that are new, where the rest is reused
 LOGIT_TOLERANCE = 1e-3  # of a log-probability in fp32, across batch sizes
 LARGEST_FP32 = 1 << 30  # parameters above which no fp32 copy is made
-NO_LOOKUP = "this engine has no prompt lookup"
 
 
 def greedy(stand: Stand) -> list[Row]:
@@ -43,8 +42,6 @@ def greedy(stand: Stand) -> list[Row]:
         rows.append(_across_batches(engine, prompts, stand.sizes.new))
     finally:
         engine.close()
-    if not can_look_up():
-        return [*rows, Row(SUITE, f"{head[1]}, with lookup", *head[2:], "count", status="skipped", note=NO_LOOKUP)]
     looking = ours(replace(loaded, model=stand.fresh_model("float32")), 2, lookup=True)
     try:
         return [*rows, _equal(head, "with lookup", _alone(looking, prompts, stand.sizes.new), wanted)]
@@ -60,8 +57,6 @@ def lookup(stand: Stand) -> list[Row]:
 
     cases = (("on repetitive text", stand.material.repetitive, 2.0), ("elsewhere", elsewhere, 0.95))
     heads = [(SUITE, f"prompt lookup {where}", "plain decoding", "tokens/s") for where, *_ in cases]
-    if not can_look_up():
-        return [Row(*head, "", status="skipped", note=NO_LOOKUP) for head in heads]
     looking = ours(replace(stand.loaded, model=stand.fresh_model()), 2, lookup=True)
     try:
         rows = []

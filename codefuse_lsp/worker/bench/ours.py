@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
@@ -15,15 +14,11 @@ from codefuse_lsp.worker.bench.contest import Answer
 from codefuse_lsp.worker.bench.measure import Cost
 from codefuse_lsp.worker.engine import Engine
 from codefuse_lsp.worker.loader import LoadedModel
+from codefuse_lsp.worker.speculation import PromptLookup
 
 T = TypeVar("T")
 POLL_S = 0.001  # how often the engine is asked whether it has let go of a cancelled request
 PATIENCE_S = 120.0
-
-
-def can_look_up() -> bool:
-    """Return whether the engine knows prompt-lookup decoding."""
-    return "lookup" in inspect.signature(Engine).parameters
 
 
 def request(text: str, new_tokens: int, **more: Any) -> GenerationRequest:
@@ -33,9 +28,8 @@ def request(text: str, new_tokens: int, **more: Any) -> GenerationRequest:
 
 def ours(loaded: LoadedModel, num_slots: int, *, lookup: bool = False) -> Ours:
     """Return our engine on a model of transformers, with prompt lookup or without."""
-    options: dict[str, Any] = {"lookup": lookup} if can_look_up() else {}
     name = "codefuse-lsp" + (" with prompt lookup" if lookup else "")
-    return Ours(Engine(loaded, num_slots, **options), name)
+    return Ours(Engine(loaded, num_slots, PromptLookup if lookup else lambda: None), name)
 
 
 class Ours:
