@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -135,11 +135,7 @@ def _chunk(choice: dict[str, Any], usage: Usage | None) -> Chunk:
 def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
     if told and told.get("content"):  # llama.cpp tells them here, too, as chat completions do
         return tuple(
-            TokenLogprob(
-                item["token"],
-                item["logprob"],
-                tuple((o["token"], o["logprob"]) for o in item.get("top_logprobs") or ()),
-            )
+            TokenLogprob(item["token"], item["logprob"], _alternatives(item.get("top_logprobs") or ()))
             for item in told["content"]
         )
     if not told or not told.get("tokens"):
@@ -149,6 +145,10 @@ def _logprobs(told: dict[str, Any] | None) -> tuple[TokenLogprob, ...]:
         TokenLogprob(token, logprob, tuple((top or {}).items()))
         for token, logprob, top in zip(told["tokens"], told["token_logprobs"], tops, strict=True)
     )
+
+
+def _alternatives(told: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, float], ...]:
+    return tuple((item["token"], item["logprob"]) for item in told)
 
 
 def _usage(told: dict[str, Any]) -> Usage:
