@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_lsp.worker.sequence import StopMatcher
+from codefuse_lsp.worker.stops import StopMatcher
 
 
 def run(stops: tuple[str, ...], pieces: list[str], skip: int = 0) -> tuple[str, bool]:
