@@ -139,15 +139,18 @@ def _add_bench(add: Add) -> None:
         "bench",
         "measure the language server, and its engine beside other engines",
         "lsp: what an editor feels. engine: ours beside transformers' generate. peers: every engine installed here.\n"
-        "Takes some minutes. Exit code 0 also where a target is missed: that is a finding; 1 where a measure fails.",
+        "soak: many clients of every manner at one worker, for --minutes. The others take some minutes each.\n"
+        "Exit code 0 also where a target is missed: that is a finding; 1 where a measure fails.",
         "bench --suite engine --markdown bench.md --plot bench.png",
     )
     bench.add_argument(
         "--suite",
-        choices=["lsp", "engine", "peers", "all"],
+        choices=["lsp", "engine", "peers", "soak", "all"],
         help="what to measure (default: engine where a model, a device or rows are named, else lsp)",
     )
     bench.add_argument("--repeat", type=_count, default=5, help="runs of each measure; medians are told (default: 5)")
+    bench.add_argument("--minutes", type=float, default=30.0, help="of a soak (default: 30)")
+    bench.add_argument("--clients", type=_count, default=16, help="of a soak (default: 16)")
     bench.add_argument("--only", type=_pattern, metavar="PATTERN", help="only measures whose name this is found in")
     bench.add_argument("--model", help="a checkpoint's folder, or smollm2")
     bench.add_argument(

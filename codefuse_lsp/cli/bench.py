@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codefuse_lsp.cli import screen
+from codefuse_lsp.cli import screen, soak
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.evaluation import report as reports
@@ -26,7 +26,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     with screen.progress("Measuring") as report:
         if "lsp" in suites:
             _join(result, _lsp(options, report))
-        if inside := tuple(suite for suite in suites if suite != "lsp"):
+        if "soak" in suites:
+            _join(result, soak.measure(options, settings, report))
+        if inside := tuple(suite for suite in suites if suite in ("engine", "peers")):
             _join(result, _inside(options, settings, inside, report))
     _tell(options, result)
     return int(any(row["status"] == "failed" for row in result["rows"]))
