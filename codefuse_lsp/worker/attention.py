@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 NAME = "codefuse"
 FEW = 16  # new tokens of a text up to which two plain products beat the fused kernel on a CPU (measured at L = 1,500)
@@ -59,8 +60,8 @@ class Past:
 def attend(
     module: Any,
     query: torch.Tensor,
-    past: Past,
-    _: Any,
+    past: Past | torch.Tensor,
+    value: torch.Tensor | None,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     sliding_window: int | None = None,
@@ -69,7 +70,15 @@ def attend(
     position_bias: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Return what each new token sees, (1, N, Hq, D), from queries, (1, Hq, N, D)."""
+    """Return what each new token sees, (1, N, Hq, D), from queries, (1, Hq, N, D).
+
+    A model that is called without our cache, as to read a text for its perplexity, attends as transformers has it.
+    """
+    if not isinstance(past, Past):
+        assert value is not None
+        return sdpa_attention_forward(
+            module, query, past, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **kwargs
+        )
     if s_aux is not None or position_bias is not None:
         raise NotImplementedError("attention with sinks or position biases")
     look = _Look(scaling if scaling is not None else query.shape[-1] ** -0.5, sliding_window, softcap)

@@ -29,7 +29,10 @@ class PromptLookup:
         if len(token_ids) < max(NGRAM, self._silent_until):
             return []
         place = self._places.get(tuple(token_ids[-NGRAM:]))
-        return token_ids[place : place + min(self._length, limit)] if place is not None else []
+        if place is None:
+            return []
+        period = len(token_ids) - place  # what followed may end here, and then it is what has been going round
+        return [token_ids[place + index % period] for index in range(min(self._length, limit))]
 
     def observe(self, num_tokens: int, proposed: int, accepted: int) -> None:
         """Learn how many proposed tokens were right in a text that has `num_tokens` now."""

@@ -19,6 +19,10 @@ def test_nothing_is_proposed_where_nothing_is_alike() -> None:
     assert PromptLookup().propose([1, 2], 10) == []
 
 
+def test_what_goes_round_is_proposed_to_go_on() -> None:
+    assert PromptLookup().propose([9, 1, 2, 1, 2, 1, 2], 4) == [1, 2, 1, 2]
+
+
 def test_drafts_grow_while_they_are_right() -> None:
     lookup, text = PromptLookup(), [*range(50), 0, 1, 2]
     lengths = []
@@ -45,5 +49,6 @@ def test_a_proposal_always_stood_behind_the_same_tokens_before(text: list[int], 
         draft = lookup.propose(text[:end], limit)
         assert len(draft) <= limit
         if draft:
-            found = [*text[end - 3 : end], *draft]
-            assert any(text[at : at + len(found)] == found for at in range(end - 3))
+            known, key = text[:end], text[end - 3 : end]
+            places = [at + 3 for at in range(end - 3) if known[at : at + 3] == key]
+            assert draft in [[known[at + i % (end - at)] for i in range(len(draft))] for at in places]
