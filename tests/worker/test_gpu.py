@@ -14,20 +14,11 @@ import torch
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.generation.request import Chunk, GenerationRequest
+from codefuse_lsp.worker.bench.shapes import random_model
 from codefuse_lsp.worker.engine import Engine
 from codefuse_lsp.worker.loader import LoadedModel, load
 
 PROMPT = "def add(a, b):\n    return a"
-CODELLAMA_34B = {  # config.json of CodeLlama-34b-Python
-    "hidden_size": 8192,
-    "intermediate_size": 22016,
-    "num_hidden_layers": 48,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 8,
-    "vocab_size": 32000,
-    "max_position_embeddings": 16384,
-    "rope_theta": 1_000_000.0,
-}
 CODELLAMA_34B_BYTES = 68 << 30  # of weights in bf16, and a little room
 
 pytestmark = [
@@ -117,22 +108,11 @@ async def test_a_cache_that_was_dropped_is_recorded_anew(tiny_llama: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def codellama_34b(tiny_llama: Path) -> LoadedModel:
+def codellama_34b() -> LoadedModel:
     """A model of CodeLlama-34B's shape with random weights in bf16, made on the device."""
     if torch.cuda.mem_get_info()[0] < CODELLAMA_34B_BYTES + (8 << 30):
         pytest.skip("TOO LITTLE GPU MEMORY for 34 billion random weights")
-    from transformers import LlamaConfig, LlamaForCausalLM
-    from transformers.initialization import no_init_weights
-
-    with torch.device("cuda"), no_init_weights():
-        torch.set_default_dtype(torch.bfloat16)
-        model = LlamaForCausalLM(LlamaConfig(**CODELLAMA_34B))
-        torch.set_default_dtype(torch.float32)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter.data, std=0.02)
-    tiny = loaded(tiny_llama, device="cpu")
-    model = model.eval().requires_grad_(False)
-    return LoadedModel(model, tiny.tokenizer, "codellama-34b-random", tiny.folder, "cuda", "bfloat16", 4096)
+    return random_model("codellama-34b", "cuda", "bfloat16")
 
 
 async def test_a_34b_streams_and_reuses_its_prefix(
