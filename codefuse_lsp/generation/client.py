@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -58,7 +58,7 @@ class Client:
     async def _opened(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx2.Response]:
         """Ask, and once more without the fields that a strict far end says it does not know."""
         if self._rejected is None:
-            async with self._http.stream("POST", path, json=body) as response:
+            async with self._streamed(path, body) as response:
                 if response.status_code == httpx2.codes.OK:
                     yield response
                     return
@@ -66,10 +66,20 @@ class Client:
                 self._rejected = unknown_fields(response, body)
                 if self._rejected is None:
                     raise refusal(response)
-        async with self._http.stream("POST", path, json=without_extras(body, self._rejected)) as response:
+        async with self._streamed(path, without_extras(body, self._rejected)) as response:
             if response.status_code != httpx2.codes.OK:
                 await response.aread()
                 raise refusal(response)
+            yield response
+
+    @asynccontextmanager
+    async def _streamed(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx2.Response]:
+        """Ask, and once more when the far end had closed the connection that was kept for it (RFC 9112, 9.3.1)."""
+        async with AsyncExitStack() as stack:
+            try:
+                response = await stack.enter_async_context(self._http.stream("POST", path, json=body))
+            except httpx2.RemoteProtocolError:  # before anything was answered
+                response = await stack.enter_async_context(self._http.stream("POST", path, json=body))
             yield response
 
     async def count_tokens(self, prompt: str) -> int | None:

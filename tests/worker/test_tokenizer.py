@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from codefuse_lsp.errors import ModelError
@@ -204,6 +204,7 @@ def test_a_checkpoint_with_only_tokenizer_model_gives_the_ids_of_sentencepiece(
 def test_any_text_gets_the_ids_of_sentencepiece(piece_folder: Path, pieces: Tokenizer, text: str) -> None:
     truth = sentencepiece.SentencePieceProcessor(model_file=str(piece_folder / "tokenizer.model"))
     text = text.replace("\0", "")  # SentencePiece reads C strings in places
+    assume(not any(special in text for special in pieces.special_tokens))  # ours reads them as what they are
     assert pieces.encode(text) == truth.encode(text)
 
 
