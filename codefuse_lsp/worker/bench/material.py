@@ -24,6 +24,7 @@ from codefuse_lsp.worker.tokenizer import Tokenizer
 
 MODULES = (argparse, ast, textwrap, json.decoder, typing, tarfile, difflib, dataclasses, inspect)
 STRIDE = 1009  # tokens between the beginnings of windows; a prime, so that they keep falling elsewhere
+FIELDS = ("host", "port", "user", "timeout", "retries", "folder", "verbose", "level", "width", "height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,13 @@ class Material:
         """Return several such texts, each a little longer than the one before it."""
         return [self.prompt(tokens + 13 * place) for place in range(number)]
 
-    def repetitive(self, lines: int = 24) -> str:
-        """Return code whose next lines can be foretold from those before."""
+    def repetitive(self) -> str:
+        """Return a class and the beginning of its copy under another name, as code is when it is rewritten."""
         number = next(self._numbers)
-        head = f"class Settings{number}:\n    def __init__(self, source):\n"
-        return head + "".join(f"        self.value_{n} = source['value_{n}']\n" for n in range(lines))
+        lines = [f"        self.{name} = source.get('{name}', {n})\n" for n, name in enumerate(FIELDS)]
+        body = "    def __init__(self, source):\n" + "".join(lines)
+        begun = "    def __init__(self, source):\n" + "".join(lines[:3])
+        return f"class Settings{number}:\n{body}\n\nclass Copy{number}:\n{begun}"
 
 
 def edited(text: str, part: float) -> str:
