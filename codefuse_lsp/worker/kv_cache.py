@@ -30,6 +30,7 @@ class SlotCache(Cache):
         self._shape = (num_slots, capacity + 1)  # one more place, for rows of a fixed-shape batch that are no text
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._batch: list[Span] | Rows = []
+        self.times_cleared = 0
 
     @contextmanager
     def writing(self, batch: list[Span] | Rows) -> Iterator[None]:
@@ -68,8 +69,9 @@ class SlotCache(Cache):
             values[target, :, :length] = values[source, :, :length]
 
     def clear(self) -> None:
-        """Give the memory back; what was held is lost."""
+        """Give the memory back; what was held is lost, also of a pass that is under way."""
         self._layers = {}
+        self.times_cleared += 1
 
     def _buffers(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if layer not in self._layers:

@@ -53,7 +53,9 @@ class Runner:
         devices = {parameter.device for parameter in model.parameters()}
         self._fixed_shapes = self._device.type == "cuda" and len(devices) == 1
         self._graphs = DecodeGraphs(self._rows, cache.capacity, self._device)
-        self._hooks = [layer.register_forward_pre_hook(lambda *_: between_layers()) for layer in decoder_layers(model)]
+        self._between_layers = between_layers
+        self._interruptible = True
+        self._hooks = [layer.register_forward_pre_hook(self._at_layer) for layer in decoder_layers(model)]
 
     @torch.inference_mode()
     def forward(self, works: Ids[Work]) -> list[torch.Tensor]:
@@ -62,16 +64,23 @@ class Runner:
             return self._forward(works)
         single = [work for work in works if len(work.token_ids) == 1]
         others = [work for work in works if len(work.token_ids) > 1]
-        results = dict(zip(map(id, single), self.decode(single), strict=True)) if single else {}
-        results |= dict(zip(map(id, others), self._forward(others), strict=True)) if others else {}
+        # First what may be given up: a text whose token was read, and its logits lost, could not go on.
+        results = dict(zip(map(id, others), self._forward(others), strict=True)) if others else {}
+        results |= dict(zip(map(id, single), self.decode(single), strict=True)) if single else {}
         return [results[id(work)] for work in works]
 
     def decode(self, works: Ids[Work]) -> list[torch.Tensor]:
-        """Do the same for texts with one new token each, in a batch of a fixed shape; return logits, (1, V) each."""
+        """Do the same for texts with one new token each, in a batch of a fixed shape; return logits, (1, V) each.
+
+        Nothing is called between its layers, since what is recorded as a graph must be this pass alone.
+        """
         positions = [len(work.slot.token_ids) for work in works]
-        logits = self._graphs.decode(
-            [work.slot.index for work in works], positions, [work.token_ids[0] for work in works]
-        )
+        slots, ids = [work.slot.index for work in works], [work.token_ids[0] for work in works]
+        self._interruptible = False
+        try:
+            logits = self._graphs.decode(slots, positions, ids)
+        finally:
+            self._interruptible = True
         for work in works:
             work.slot.token_ids.extend(work.token_ids)
         return list(torch.split(logits, 1))
@@ -85,10 +94,11 @@ class Runner:
         for work in works:
             offset += len(work.token_ids)
             wanted += range(offset - work.num_logits, offset)
+        before = self._cache.times_cleared
         with self._cache.writing(spans):
             logits = self._pass(self._tensor(ids), self._tensor(positions), self._tensor(wanted))
-        if any(len(work.slot.token_ids) != span.start for work, span in zip(works, spans, strict=True)):
-            raise Abandoned  # the slots were cleared in the middle of the pass
+        if self._cache.times_cleared != before:
+            raise Abandoned  # in the middle of the pass, so the first layers' keys and values are gone
         for work in works:
             work.slot.token_ids.extend(work.token_ids)
         return list(torch.split(logits, [work.num_logits for work in works]))  # of (num_logits, V)
@@ -115,6 +125,10 @@ class Runner:
         """Let go of the model."""
         for hook in self._hooks:
             hook.remove()
+
+    def _at_layer(self, *_: Any) -> None:
+        if self._interruptible:
+            self._between_layers()
 
     def _rows(self, ids: torch.Tensor, positions: torch.Tensor, rows: Rows) -> torch.Tensor:
         with self._cache.writing(rows):

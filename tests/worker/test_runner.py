@@ -172,6 +172,47 @@ def test_a_pass_in_the_middle_of_another_changes_neither() -> None:
     torch.testing.assert_close(runner.forward([Work(second, [20, 21, 22])])[0], inner[1])
 
 
+def test_a_pass_in_whose_middle_the_cache_was_dropped_is_given_up_even_if_it_was_a_texts_first() -> None:
+    _, driven = models("llama")
+    pool = SlotPool(1, 128)
+    layers = 0
+
+    def between_layers() -> None:
+        nonlocal layers
+        layers += 1
+        if layers == 2:
+            pool.clear()
+
+    runner = Runner(driven, pool.cache, between_layers)
+    slot = pool.acquire([10, 11, 12])
+    with pytest.raises(Abandoned):
+        runner.forward([Work(slot, [10, 11, 12])])
+    assert slot.token_ids == []
+
+
+def test_with_fixed_shapes_a_chunk_that_is_given_up_takes_no_token_from_those_who_decode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, driven = models("llama")
+    pool = SlotPool(2, 128)
+    give_up = False
+
+    def between_layers() -> None:
+        if give_up:
+            raise Abandoned
+
+    runner = Runner(driven, pool.cache, between_layers)
+    decoding, reading = pool.acquire([10]), pool.acquire([20])
+    runner.forward([Work(decoding, [10, 11])])
+    monkeypatch.setattr(runner, "_fixed_shapes", True)
+    give_up = True
+    with pytest.raises(Abandoned):
+        runner.forward([Work(decoding, [12]), Work(reading, [20, 21, 22])])
+    assert (decoding.token_ids, reading.token_ids) == ([10, 11], [])
+    runner.forward([Work(decoding, [12])])  # nothing is called between the layers of a batch of a fixed shape
+    assert decoding.token_ids == [10, 11, 12]
+
+
 def test_a_model_that_is_no_stack_of_layers_is_refused_in_words() -> None:
     model = torch.nn.Module()
     model.config = AutoConfig.for_model("llama", **SMALL)  # type: ignore[assignment]
