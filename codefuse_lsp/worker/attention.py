@@ -81,22 +81,27 @@ def attend(
         )
     if s_aux is not None or position_bias is not None:
         raise NotImplementedError("attention with sinks or position biases")
-    look = _Look(scaling if scaling is not None else query.shape[-1] ** -0.5, sliding_window, softcap)
+    look = Look(scaling if scaling is not None else query.shape[-1] ** -0.5, sliding_window, softcap)
+    return see(query[0], past, look)[None], None
+
+
+def see(query: torch.Tensor, past: Past, look: Look) -> torch.Tensor:
+    """Return what each new token sees, (N, Hq, D), from queries, (Hq, N, D)."""
     if isinstance(past.batch, Rows):
-        return look.rows(query[0], past, past.batch)[None], None
+        return look.rows(query, past, past.batch)
     if len(past.batch) == 1:
-        return look.span(query[0], past, past.batch[0])[None], None
-    parts = torch.split(query[0], [span.length for span in past.batch], dim=1)
-    return torch.cat([look.span(q, past, s) for q, s in zip(parts, past.batch, strict=True)])[None], None
+        return look.span(query, past, past.batch[0])
+    parts = torch.split(query, [span.length for span in past.batch], dim=1)
+    return torch.cat([look.span(q, past, s) for q, s in zip(parts, past.batch, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """How scores become weights in this layer."""
+class Look:
+    """How scores become weights in a layer."""
 
     scaling: float
-    window: int | None
-    softcap: float | None
+    window: int | None = None
+    softcap: float | None = None
 
     def span(self, query: torch.Tensor, past: Past, span: Span) -> torch.Tensor:
         """Return one text's result, (n, Hq, D), from its queries, (Hq, n, D)."""

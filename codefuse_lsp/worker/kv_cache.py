@@ -44,18 +44,22 @@ class SlotCache(Cache):
     def update(  # type: ignore[override]
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Past, None]:
-        """Write the new keys and values, (1, H, N, D), to their slots."""
-        keys, values = self._buffers(layer_idx, key_states, value_states)
+        """Write the new keys and values, (1, H, N, D), to their slots, for transformers' own layers."""
+        return self.write(layer_idx, key_states[0], value_states[0]), None
+
+    def write(self, layer: int, new_keys: torch.Tensor, new_values: torch.Tensor) -> Past:
+        """Write a layer's new keys and values, (H, N, D), to their slots; return what can be seen now."""
+        keys, values = self._buffers(layer, new_keys, new_values)
         if isinstance(self._batch, Rows):
-            keys[self._batch.slots, :, self._batch.positions] = key_states[0].transpose(0, 1)
-            values[self._batch.slots, :, self._batch.positions] = value_states[0].transpose(0, 1)
-            return Past(keys, values, self._batch), None
+            keys[self._batch.slots, :, self._batch.positions] = new_keys.transpose(0, 1)
+            values[self._batch.slots, :, self._batch.positions] = new_values.transpose(0, 1)
+            return Past(keys, values, self._batch)
         offset = 0
         for span in self._batch:
-            keys[span.slot, :, span.start : span.end] = key_states[0, :, offset : offset + span.length]
-            values[span.slot, :, span.start : span.end] = value_states[0, :, offset : offset + span.length]
+            keys[span.slot, :, span.start : span.end] = new_keys[:, offset : offset + span.length]
+            values[span.slot, :, span.start : span.end] = new_values[:, offset : offset + span.length]
             offset += span.length
-        return Past(keys, values, self._batch), None
+        return Past(keys, values, self._batch)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return 0: positions are always given, and no mask is made from this."""
@@ -78,8 +82,8 @@ class SlotCache(Cache):
             slots, capacity = self._shape
             self._layers[layer] = (
                 # Zeros: places that no text has reached may be looked at, and a mask does not hide that one holds NaN.
-                key.new_zeros(slots, key.shape[1], capacity, key.shape[3]),  # (S, H, C, D)
-                value.new_zeros(slots, value.shape[1], capacity, value.shape[3]),  # (S, H, C, D)
+                key.new_zeros(slots, key.shape[0], capacity, key.shape[2]),  # (S, H, C, D)
+                value.new_zeros(slots, value.shape[0], capacity, value.shape[2]),  # (S, H, C, D)
             )
         return self._layers[layer]
 

@@ -20,7 +20,15 @@ from typing import Any
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ModelError, NotEnoughMemory
 from codefuse_lsp.worker.checkpoint import find, model_name, read_config
-from codefuse_lsp.worker.preflight import RESERVE, SMALLEST_INT4, Placement, num_weights, preflight
+from codefuse_lsp.worker.preflight import (
+    RESERVE,
+    SMALLEST_INT4,
+    Placement,
+    num_weights,
+    preflight,
+    stored_dtype,
+    works_in_half,
+)
 from codefuse_lsp.worker.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = ["LoadedModel", "find", "load", "load_tokenizer", "model_name", "preflight"]
@@ -75,9 +83,9 @@ def load(settings: Settings, report: Report) -> LoadedModel:
             f"the tokenizer files in {folder} belong to another model."
         )
     if placement.device == "cpu":
-        from codefuse_lsp.worker.linear import pack_linears
+        from codefuse_lsp.worker.cpu import make_ready
 
-        pack_linears(model)
+        make_ready(model, placement.dtype)
     report(f"Loading {name}", 1.0)
     return LoadedModel(model, tokenizer, name, folder, placement.device, placement.dtype, placement.max_model_len)
 
@@ -86,7 +94,7 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    options: dict[str, Any] = {"dtype": getattr(torch, placement.dtype)}
+    options: dict[str, Any] = {"dtype": getattr(torch, _dtype_in_memory(folder, placement))}
     if placement.device == "cuda":
         options |= {"device_map": "auto", "max_memory": _max_memory(placement)}
     options |= _quantization(folder, placement, settings)
@@ -106,6 +114,13 @@ def _read(folder: Path, placement: Placement, settings: Settings) -> Any:
     if placement.device != "cuda":
         model = model.to(placement.device)
     return model.eval().requires_grad_(False)
+
+
+def _dtype_in_memory(folder: Path, placement: Placement) -> str:
+    """Return the format that weights are read into: as stored, where they are packed in fp16 afterwards."""
+    stored = stored_dtype(read_config(folder))
+    packed_later = (placement.device, placement.dtype, stored) == ("cpu", "float16", "bfloat16")
+    return stored if packed_later and works_in_half() else placement.dtype
 
 
 def _check_complete(folder: Path, found: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import functools
 import torch
 from torch.nn.functional import linear
 
+from codefuse_lsp.worker.linear import packing
 from codefuse_lsp.worker.rounding import LARGEST, MIDDLE, Groups, Rows, row_parts
 
 KERNEL_GROUPS = (256, 128, 64, 32)  # columns with one scale that the int4 kernels know
@@ -47,7 +48,8 @@ class Int8Linear(torch.nn.Module):
             product = torch.ops.aten._weight_int8pack_mm(rows.contiguous(), self.codes, self.scales)
         else:
             step = max(1, PART[rows.device.type] // self.in_features)
-            parts = [linear(rows, part.to(torch.bfloat16)) for part in torch.split(self.codes, step)]
+            rows = rows.to(many_rows_dtype(rows.device))
+            parts = [linear(rows, part.to(rows.dtype)) for part in torch.split(self.codes, step)]
             product = torch.cat(parts, 1) * self.scales  # (M, N)
         return _finished(product, inputs, self.bias)
 
@@ -87,7 +89,7 @@ class Int4Linear(torch.nn.Module):
         if block is None:
             product = _int4_product(rows.contiguous(), self.packed, self.group, self.pairs)  # (M, N)
         else:
-            product = self._unpacked_product(rows, block)
+            product = self._unpacked_product(rows.to(many_rows_dtype(rows.device)), block)
         return _finished(product, inputs, self.bias)
 
     def _unpacked_product(self, rows: torch.Tensor, block: Block) -> torch.Tensor:
@@ -100,7 +102,7 @@ class Int4Linear(torch.nn.Module):
             codes = unpack(part, block).view(-1, self.group, len(part) * block[0])  # (G, group, part of N)
             scales, zeros = self.pairs[:, None, start : start + step].movedim(-1, 0).contiguous()  # (G, 1, part of N)
             weight = torch.addcmul(zeros, codes.sub_(MIDDLE), scales).flatten(0, 1)  # (K, part of N)
-            product[:, start : start + step] = rows @ weight
+            product[:, start : start + step] = rows @ weight.to(rows.dtype)
         return product
 
     def dequantized(self) -> torch.Tensor:
@@ -113,6 +115,12 @@ class Int4Linear(torch.nn.Module):
 
 
 PackedLinear = Int8Linear | Int4Linear
+
+
+@functools.cache
+def many_rows_dtype(device: torch.device) -> torch.dtype:
+    """Return the format in which many rows are multiplied fastest: bf16, but on a CPU without instructions for it."""
+    return torch.float32 if device.type == "cpu" and packing("bfloat16") is None else torch.bfloat16
 
 
 def kernel_group(in_features: int, num_groups: int) -> int:

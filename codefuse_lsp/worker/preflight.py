@@ -84,8 +84,28 @@ def choose_dtype(wanted: str, device: str, config: dict[str, Any]) -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     if device == "mps":
         return "float16"  # every Apple GPU has it; bf16 only from M2 and macOS 14 on
-    # Half formats decode at the same speed on a CPU, but fp16 prefills there at a tenth of bf16's.
-    return "float32" if str(config.get("dtype") or config.get("torch_dtype")) == "float32" else "bfloat16"
+    if stored_dtype(config) == "float32":
+        return "float32"
+    # Without instructions for bf16, a CPU reads prompts in bf16 seven times slower than in fp32 over fp16 weights.
+    return "bfloat16" if _knows_bf16() or not works_in_half() else "float16"
+
+
+def stored_dtype(config: dict[str, Any]) -> str:
+    """Return the number format that a checkpoint says it is stored in; empty when it does not."""
+    return str(config.get("dtype") or config.get("torch_dtype") or "")
+
+
+def works_in_half() -> bool:
+    """Return whether this CPU has torch's kernels for fp16 weights, which compute in fp32."""
+    from codefuse_lsp.worker.linear import packing
+
+    return packing("float16") is not None
+
+
+def _knows_bf16() -> bool:
+    from codefuse_lsp.worker.linear import packing
+
+    return packing("bfloat16") is not None
 
 
 def context_length(folder: Path, config: dict[str, Any], settings: Settings) -> int:
@@ -113,13 +133,14 @@ def _check_quantization(folder: Path, config: dict[str, Any], device: str, kind:
 
 def _place(folder: Path, config: dict[str, Any], device: str, free_bytes: int, settings: Settings) -> Placement:
     dtype = choose_dtype(settings.dtype, device, config)
+    kv_dtype = "float32" if (device, dtype) == ("cpu", "float16") and works_in_half() else dtype
     length = context_length(folder, config, settings)
     return Placement(
         device=device,
         dtype=dtype,
         max_model_len=length,
         weight_bytes=_weight_bytes(folder, config, dtype, settings.quantization),
-        kv_bytes=int(_kv_bytes_per_token(config, dtype) * length * settings.kv_slots),
+        kv_bytes=int(_kv_bytes_per_token(config, kv_dtype) * length * settings.kv_slots),
         free_bytes=free_bytes,
     )
 
@@ -139,7 +160,7 @@ def _weight_bytes(folder: Path, config: dict[str, Any], dtype: str, quantization
 def num_weights(folder: Path, config: dict[str, Any]) -> float:
     """Return how many numbers a checkpoint holds, from its size where its files do not tell."""
     size = stored(folder)
-    stored_bytes = NUMBER_BYTES.get(str(config.get("dtype") or config.get("torch_dtype")), 2.0)
+    stored_bytes = NUMBER_BYTES.get(stored_dtype(config), 2.0)
     return size.numbers if size.numbers is not None else size.num_bytes / stored_bytes
 
 
@@ -174,7 +195,8 @@ def _remedies(placement: Placement, settings: Settings, kinds: Sequence[str]) ->
         if slots < settings.kv_slots:
             yield f"kv_slots = {slots}", replace(settings, kv_slots=slots)
     if placement.dtype == "float32":
-        yield "dtype = bfloat16", replace(settings, dtype="bfloat16")
+        half = choose_dtype("auto", placement.device, {})
+        yield f"dtype = {half}", replace(settings, dtype=half)
     least, length = replace(settings, kv_slots=min(2, settings.kv_slots)), placement.max_model_len // 2
     while length >= SMALLEST_CONTEXT:
         smaller = replace(least, context_length=length)

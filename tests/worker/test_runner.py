@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from codefuse_lsp.errors import ModelError
+from codefuse_lsp.worker.cpu import make_ready
 from codefuse_lsp.worker.kv_cache import SlotPool
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 
@@ -60,8 +61,8 @@ LATENT = {
 }
 
 
-def models(family: str, changes: dict[str, Any] | None = None) -> tuple[Any, Any]:
-    """Return the same random model twice: one as transformers runs it, one for the runner."""
+def models(family: str, changes: dict[str, Any] | None = None, on: str = "") -> tuple[Any, Any]:
+    """Return the same random model twice: as transformers runs it, and for the runner, perhaps made ready for a CPU."""
     changes = dict(FAMILIES[family] if changes is None else changes)
     kind = changes.pop("model_type", family)
     made = []
@@ -73,12 +74,15 @@ def models(family: str, changes: dict[str, Any] | None = None) -> tuple[Any, Any
             torch.nn.init.normal_(parameter.data, std=0.2)
         made.append(model.eval())
     made[1].load_state_dict(made[0].state_dict())
+    if on == "cpu":
+        make_ready(made[1], "float32")
     return made[0], made[1]
 
 
+@pytest.mark.parametrize("on", ["cpu", "any device"])
 @pytest.mark.parametrize("family", list(FAMILIES))
-def test_texts_packed_together_get_the_logits_that_each_gets_alone(family: str) -> None:
-    plain, driven = models(family)
+def test_texts_packed_together_get_the_logits_that_each_gets_alone(family: str, on: str) -> None:
+    plain, driven = models(family, on=on)
     pool = SlotPool(3, 128)
     runner = Runner(driven, pool.cache)
     texts = [[(7 * n + 3 * i) % 90 + 5 for i in range(length)] for n, length in enumerate((40, 9, 25))]

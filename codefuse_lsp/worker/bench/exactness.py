@@ -15,7 +15,6 @@ from codefuse_lsp.worker.bench.contest import Answer, same
 from codefuse_lsp.worker.bench.measure import Row, Target, counted_row, series, timed_row
 from codefuse_lsp.worker.bench.ours import Ours, ours, request
 from codefuse_lsp.worker.bench.stand import Stand
-from codefuse_lsp.worker.linear import pack_linears
 
 SUITE = "engine"
 TEXTS = 8
@@ -58,9 +57,7 @@ def lookup(stand: Stand) -> list[Row]:
 
     cases = (("on repetitive text", stand.material.repetitive, 2.0), ("elsewhere", elsewhere, 0.95))
     heads = [(SUITE, f"prompt lookup {where}", "plain decoding", "tokens/s") for where, *_ in cases]
-    model = stand.fresh_model()
-    pack_linears(model)
-    looking = ours(replace(stand.loaded, model=model), 2, lookup=True)
+    looking = ours(stand.loaded_anew(), 2, lookup=True)
     try:
         rows = []
         for head, (where, text, bound) in zip(heads, cases, strict=True):

@@ -105,11 +105,11 @@ def _transformers_serve(stand: Stand, folder: Path) -> Contestant:
         raise Missing(f"`transformers serve` needs {', '.join(absent)}: pip install transformers[serving]")
     loaded, port = stand.loaded, free_port()
     model = str(_checkpoint(stand))
-    options = ["--continuous-batching", "--cb-block-size", "32", "--device", loaded.device, "--dtype", loaded.dtype]
+    where = ["--device", loaded.device, "--dtype", stand.plain_dtype]
     sizes = [] if stand.on_cuda else ["--cb-num-blocks", "512", "--cb-max-batch-tokens", "512"]
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", model, *options, *sizes]
-    name = "transformers serve, continuous batching"
-    return Served(name, [*command, "--port", str(port)], port, openai(model), stand.plan.threads)
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", model, *where, "--port", str(port)]
+    command += ["--continuous-batching", "--cb-block-size", "32", *sizes]
+    return Served("transformers serve, continuous batching", command, port, openai(model), stand.plan.threads)
 
 
 def _native(kind: gguf_writer.Kind) -> Callable[[Stand, Path], Contestant]:

@@ -97,13 +97,25 @@ class Stand:
         """Return a model of transformers on the same weights, in another number format where one is named."""
         loaded = self.loaded
         if not self.plan.random_weights:
-            return read(loaded.folder, loaded.device, dtype or loaded.dtype, attention)
+            return read(loaded.folder, loaded.device, dtype or self.plain_dtype, attention)
         if dtype in ("", loaded.dtype):
             made = twin(self.__dict__.get("plain_model", loaded.model))
         else:  # the same numbers again, which no quantisation has touched
             made = random_model(self.plan.random_weights, loaded.device, loaded.dtype).model.to(getattr(torch, dtype))
         made.set_attn_implementation(attention)
         return made
+
+    @property
+    def plain_dtype(self) -> str:
+        """The number format in which transformers is fastest here, for who runs beside us on the same weights."""
+        packed_as_half = self.loaded.device == "cpu" and self.loaded.dtype == "float16"
+        return "float32" if packed_as_half else self.loaded.dtype
+
+    def loaded_anew(self) -> LoadedModel:
+        """Return the model once more, for a second engine of ours."""
+        if self.plan.random_weights:
+            return replace(self.loaded, model=self.fresh_model())
+        return load(self.plan.settings, self.report)
 
     @cached_property
     def ours(self) -> Ours:
@@ -118,7 +130,7 @@ class Stand:
     def generate(self) -> QuickStart:
         """The quick start's `generate`."""
         packed = self.plan.settings.quantization if self.plan.random_weights else "none"
-        kind = self.loaded.dtype if packed == "none" else packed
+        kind = self.plain_dtype if packed == "none" else packed
         return QuickStart(self.plain_model, self.loaded.tokenizer, f"generate, {kind}")
 
     def exact(self) -> tuple[LoadedModel, QuickStart]:
