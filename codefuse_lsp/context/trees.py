@@ -24,6 +24,7 @@ LARGEST_WHOLE_CHARS = 1 << 20  # about 30,000 lines; more is not parsed whole
 LONGEST_LINE_CHARS = 64 << 10
 WINDOW_DEADLINE_S = 0.03
 BEFORE_CHARS, AFTER_CHARS = 8 << 10, 4 << 10  # round the cursor, of a region; whole statements are added to it
+MOST_BROKEN_LINES = 1_000  # of a region in a file with errors
 KEPT_DOCUMENTS = 24
 KEPT_BYTES = 1 << 20  # of source in all; a tree takes about 20 times its source
 _TOP_LEVEL = re.compile(r"[^\s)}\]]")  # how a line begins at which a piece of a file can begin
@@ -148,6 +149,8 @@ def _with_new_region(old: _Kept | None, language: str, lines: list[str], line: i
     """Return the trees of a text that changed anywhere, or is new, with the region round `line`."""
     whole = _whole(old, language, lines)
     first, stop = _window(lines, line) if whole is None else _statements_round(whole, lines, line)
+    if whole is not None and whole.root.has_error and stop - first > MOST_BROKEN_LINES:
+        first, stop = _window(lines, line)  # an error has swallowed what stands round it
     if whole is not None and (first, stop) == (0, len(lines)):
         return _Kept(lines, whole, whole, first, stop, len(lines))
     region = _tree(language, _encoded("".join(lines[first:stop])), deadline_s=WINDOW_DEADLINE_S)
