@@ -9,17 +9,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from codefuse_lsp.context.dialects import DASH_COMMENTS, HASH_COMMENTS, SEMICOLONS, SLASH_COMMENTS
+
 REACH_BYTES = 8 << 10  # looked at on either side of the cursor
 MOST_OPEN = 6  # closers that are tried; who has more open than that is not helped by them
 _PAIRS = {b"(": b")", b"[": b"]", b"{": b"}"}
 _QUOTES = (b'"', b"'")
-_SLASHES = frozenset(
-    {"c", "cpp", "csharp", "css", "go", "java", "javascript", "javascriptreact", "jsonc", "php", "rust"}
-    | {"typescript", "typescriptreact"}
-)
-_HASHES = frozenset({"python", "ruby", "shellscript", "yaml", "toml", "php"})
-_SEMICOLONS = _SLASHES - {"go", "jsonc"}
-_ENDS = frozenset({"ruby", "lua"})
 _SHELL = {b"if": b"fi", b"do": b"done", b"case": b"esac"}
 _VOID = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
 _TAG = re.compile(rb"<(/?)(!?[a-zA-Z][\w.-]*)[^<>]*?(/?)>")
@@ -33,9 +28,9 @@ def closers(language: str, before: bytes, after: bytes) -> tuple[bytes, ...]:
         return _suffixes(_open_tags(before, after))
     opened = _unclosed(_open_brackets(language, before), _closed_brackets(language, after))
     found = list(_suffixes(opened))
-    if language in _SEMICOLONS:
+    if language in SEMICOLONS:
         found = [tail + end for tail in found for end in (b"", b";")]
-    if language in _ENDS:
+    if language in ("ruby", "lua"):
         found = [tail + b"\nend" * count for count in range(3, 0, -1) for tail in found] + found
     if language == "shellscript" and (words := _open_words(before)):
         found = [tail + end for end in _suffixes([b"\n" + word for word in words]) for tail in found]
@@ -67,9 +62,9 @@ def _tokens(language: str) -> re.Pattern[bytes]:
     """Return what matches strings and comments whole, and brackets and unpaired quotes one by one."""
     strings = [rb'"""(?:.|\n)*?"""', rb"'''(?:.|\n)*?'''"] if language == "python" else []
     strings += [rb'"(?:\\.|[^"\\\n])*"', rb"'(?:\\.|[^'\\\n])*'", rb"`(?:\\.|[^`\\])*`"]
-    comments = [rb"//[^\n]*", rb"/\*(?:.|\n)*?\*/"] if language in _SLASHES else []
-    comments += [rb"(?<![\w$])#[^\n]*"] if language in _HASHES else []
-    comments += [rb"--[^\n]*"] if language == "lua" else []
+    comments = [rb"//[^\n]*", rb"/\*(?:.|\n)*?\*/"] if language in SLASH_COMMENTS else []
+    comments += [rb"(?<![\w$])#[^\n]*"] if language in HASH_COMMENTS else []
+    comments += [rb"--[^\n]*"] if language in DASH_COMMENTS else []
     return re.compile(b"|".join([*comments, *strings, rb"[()\[\]{}\"'`\n]"]))
 
 
