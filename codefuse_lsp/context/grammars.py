@@ -47,10 +47,10 @@ GRAMMARS: Final = {
 
 LEADING: Final = {"comment", "line_comment", "block_comment", "attribute_item", "decorator"}  # before a definition
 
-# Texts on which a scanner writes beyond its memory, which no process survives. tree-sitter-yaml 0.7.2 keeps 4 bytes for
-# each open block in the 1,024 that tree-sitter gives it, and every open block takes a column of a line's beginning.
-_DEADLY: Final = {"yaml": re.compile(rb"^[ \t?:-]{200}", re.MULTILINE)}
 PARSE_DEADLINE_S: Final = 0.06  # of this thread's own time: what else the machine does says nothing of the text
+_MOST_INDENTED, _MOST_INDICATORS = 120, 100
+_YAML_LONG_LINE = re.compile(rb"[^\n]{%d,}" % min(_MOST_INDENTED, _MOST_INDICATORS))
+_YAML_INDICATOR = re.compile(rb"[-?:](?=\s|$)")
 _READ_BYTES: Final = 1 << 14  # given to the parser at a time; it asks again whenever it leaves a piece
 
 
@@ -71,7 +71,7 @@ def parse_bytes(
     None without a grammar, or after `deadline_s` seconds of this thread's time. Other threads run meanwhile.
     """
     grammar = _grammar(language)
-    if grammar is None or (language in _DEADLY and _DEADLY[language].search(source)):
+    if grammar is None or (language == "yaml" and _overruns_yaml(source)):
         return None
     ends, own_ends = time.perf_counter() + deadline_s, time.thread_time() + deadline_s
 
@@ -97,6 +97,18 @@ def nodes(root: Node) -> Iterator[Node]:
         node = stack.pop()
         yield node
         stack += reversed(node.children)
+
+
+def _overruns_yaml(source: bytes) -> bool:
+    """Return whether tree-sitter-yaml 0.7.2 might write beyond its memory, which no process survives.
+
+    Its scanner keeps 4 bytes for each open block in the 1,024 that tree-sitter gives it. Every open block takes a
+    column of indentation or an indicator on its line, so the nesting is at most the sum of the two.
+    """
+    return any(
+        len(line) - len(line.lstrip(b" \t")) > _MOST_INDENTED or len(_YAML_INDICATOR.findall(line)) > _MOST_INDICATORS
+        for line in _YAML_LONG_LINE.findall(source)
+    )
 
 
 @lru_cache(maxsize=len(GRAMMARS) + 1)

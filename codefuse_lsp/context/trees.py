@@ -4,13 +4,12 @@ Input: a document's lines and a cursor. Output: a frozen `SyntaxAt`, or None whe
 time. Knows nothing of what is asked of the tree.
 
 A parser that goes over a changed file takes up all its top-level statements again, 2 ms in a file of 5,000 lines. So
-the whole is parsed once, and then only the region: the top-level statements round the cursor, for as long as all edits
-stay inside it.
+the whole is parsed once, to see where its statements begin, and then only the region: the top-level statements round
+the cursor, for as long as all edits stay inside it.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -19,16 +18,13 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node, Tree
 
 from codefuse_lsp.context.grammars import GRAMMARS, PARSE_DEADLINE_S, parse_bytes
+from codefuse_lsp.context.regions import AFTER_CHARS, BEFORE_CHARS, MOST_CHANGED_LINES, Outline, outline_of
 
 LARGEST_WHOLE_CHARS = 1 << 20  # about 30,000 lines; more is not parsed whole
-LONGEST_LINE_CHARS = 64 << 10
+LONGEST_LINE_CHARS = 64 << 10  # of the cursor's line; of a longer one only what is next to the cursor is parsed
 WINDOW_DEADLINE_S = 0.03
-BEFORE_CHARS, AFTER_CHARS = 8 << 10, 4 << 10  # round the cursor, of a region; whole statements are added to it
-MOST_BROKEN_LINES = 1_000  # of a region in a file with errors
 KEPT_DOCUMENTS = 24
-KEPT_BYTES = 1 << 20  # of source in all; a tree takes about 20 times its source
-_TOP_LEVEL = re.compile(r"[^\s)}\]]")  # how a line begins at which a piece of a file can begin
-_NOT_DIVIDED = frozenset({"php", "html"})  # what stands above decides how they are read
+KEPT_BYTES = 1 << 20  # of source in all; a tree takes about 25 times its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +60,13 @@ def syntax_at(language: str, before: str, after: str) -> SyntaxAt | None:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is remembered of a document: its lines, the trees of the whole and of the region, and the region's lines."""
+    """What is remembered of a document: its lines, where its statements began, and the region's lines and tree."""
 
     lines: list[str]
-    whole: SyntaxAt | None  # None when it takes too long
+    outline: Outline
     region: SyntaxAt
     first: int
     stop: int
-    whole_lines: int  # how many the text had when its whole was looked at
 
     def stop_in(self, lines: list[str]) -> int | None:
         """Return the line after the region in a changed text; None when anything changed outside of it."""
@@ -126,82 +121,39 @@ class Trees:
         with self._lock:
             self._kept[uri] = new
             self._kept.move_to_end(uri)
-            total = sum(map(_size, self._kept.values()))
+            total = sum(len(kept.region.source) for kept in self._kept.values())
             while len(self._kept) > self._documents or (total > self._source_bytes and len(self._kept) > 1):
-                total -= _size(self._kept.popitem(last=False)[1])
+                total -= len(self._kept.popitem(last=False)[1].region.source)
 
 
 def _with_region_edited(old: _Kept | None, lines: list[str], line: int) -> _Kept | None:
-    """Return the trees after an edit inside the region that holds the cursor; None when it is not that simple."""
+    """Return the tree after an edit inside the region that holds the cursor; None when it is not that simple."""
     stop = None if old is None else old.stop_in(lines)
     if old is None or stop is None or not old.first <= line < stop:
         return None
-    if stop - old.first > 2 * (old.stop - old.first) + 100:
+    if stop - old.first > 2 * (old.stop - old.first) + MOST_CHANGED_LINES:
         return None  # much was pasted
     region = _changed(old.region, _encoded("".join(lines[old.first : stop])))
-    if region is None:
-        return None
-    whole = region if old.whole is old.region else old.whole
-    return _Kept(lines, whole, region, old.first, stop, old.whole_lines)
+    return None if region is None else _Kept(lines, old.outline, region, old.first, stop)
 
 
 def _with_new_region(old: _Kept | None, language: str, lines: list[str], line: int) -> _Kept | None:
-    """Return the trees of a text that changed anywhere, or is new, with the region round `line`."""
-    whole = _whole(old, language, lines)
-    first, stop = _window(lines, line) if whole is None else _statements_round(whole, lines, line)
-    if whole is not None and whole.root.has_error and stop - first > MOST_BROKEN_LINES:
-        first, stop = _window(lines, line)  # an error has swallowed what stands round it
-    if whole is not None and (first, stop) == (0, len(lines)):
-        return _Kept(lines, whole, whole, first, stop, len(lines))
-    region = _tree(language, _encoded("".join(lines[first:stop])), deadline_s=WINDOW_DEADLINE_S)
-    return None if region is None else _Kept(lines, whole, region, first, stop, len(lines))
+    """Return the tree of the region round `line` in a text that is new or has changed anywhere."""
+    known = None if old is None else old.outline.moved(old.lines)  # what was edited in the old region, then the rest
+    outline, whole = None if known is None else known.moved(lines), None
+    if outline is None:
+        whole = _whole(language, lines)
+        outline = outline_of(lines, None if whole is None else whole.root, language)
+    first, stop = outline.region(line)
+    if whole is None or (first, stop) != (0, len(lines)):
+        whole = _tree(language, _encoded("".join(lines[first:stop])), deadline_s=WINDOW_DEADLINE_S)
+    return None if whole is None else _Kept(lines, outline, whole, first, stop)
 
 
-def _whole(old: _Kept | None, language: str, lines: list[str]) -> SyntaxAt | None:
-    """Return the tree of all lines; None where it takes too long, or did when the text had half as many lines."""
-    if old is not None and old.whole is None and len(lines) > old.whole_lines // 2:
-        return None
+def _whole(language: str, lines: list[str]) -> SyntaxAt | None:
     if sum(map(len, lines)) > LARGEST_WHOLE_CHARS:
         return None
-    source = _encoded("".join(lines))
-    if old is None or old.whole is None:
-        return _tree(language, source)
-    known = _changed(old.whole, _encoded("".join(old.lines)))  # what was edited in the region, apart from what is now
-    return None if known is None else _changed(known, source)
-
-
-def _statements_round(whole: SyntaxAt, lines: list[str], line: int) -> tuple[int, int]:
-    """Return the lines, first and stop, of the top-level statements round a line."""
-    earliest, latest = _lines_round(lines, line)
-    first, stop = 0, len(lines)
-    if whole.language in _NOT_DIVIDED or (earliest == 0 and latest == len(lines)):
-        return first, stop
-    for child in whole.root.children:
-        row, column = child.start_point
-        if column or child.is_error or not _TOP_LEVEL.match(lines[row]):
-            continue
-        if row <= earliest:
-            first = row
-        elif row >= latest:
-            return first, row
-    return first, stop
-
-
-def _window(lines: list[str], line: int) -> tuple[int, int]:
-    """Return the lines round `line` of a text without a tree, from the first that looks as if a statement began."""
-    first, stop = _lines_round(lines, line)
-    begins = next((row for row in range(first, line) if _TOP_LEVEL.match(lines[row])), None) if first else 0
-    return (first if begins is None else begins), stop
-
-
-def _lines_round(lines: list[str], line: int) -> tuple[int, int]:
-    first, chars = line, 0
-    while first > 0 and (chars := chars + len(lines[first - 1])) <= BEFORE_CHARS:
-        first -= 1
-    stop, chars = line + 1, 0
-    while stop < len(lines) and (chars := chars + len(lines[stop])) <= AFTER_CHARS:
-        stop += 1
-    return first, stop
+    return _tree(language, _encoded("".join(lines)))
 
 
 def _in_line(language: str, before: str, after: str) -> SyntaxAt | None:
@@ -221,10 +173,6 @@ def _changed(old: SyntaxAt, source: bytes) -> SyntaxAt | None:
         return old
     start, tail = _shared(old.source, source)
     return old.edited(start, len(old.source) - tail, source[start : len(source) - tail])
-
-
-def _size(kept: _Kept) -> int:
-    return len(kept.region.source) + (0 if kept.whole is None or kept.whole is kept.region else len(kept.whole.source))
 
 
 def _encoded(text: str) -> bytes:
