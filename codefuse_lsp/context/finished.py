@@ -1,0 +1,68 @@
+"""Whether the line before a cursor is whole, so that to ask for its continuation would be useless.
+
+Input: the text round the cursor and its tree where there is one. Output: yes or no; in doubt no. Knows nothing of what
+is done with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from codefuse_lsp.context.blocks import body_below, depth, opens_block
+from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.context.dialects import BRACES, ENDS, MARKUP, NEW_LINES, SEMICOLONS
+from codefuse_lsp.context.trees import SyntaxAt
+
+_CLOSING_LINE = re.compile(r"\s*[})\]]+[;,]?")  # nothing but closing brackets
+_ENDING_LINE = re.compile(r"\s*(end|fi|done|esac|;;)")
+_TAG_LINE = re.compile(r"\s*(</[\w.:-]+>|<!--.*-->)")
+_WHOLE_END = re.compile(r"""[)\]}"'`]$|\b(pass|break|continue|None|True|False|true|false|nil|null)$""")
+_GOES_ON = re.compile(r"\s*(func|function|def|if|for|while|class|unless|until|case|when|switch|select)\b")
+_NAMES_AT_END = re.compile(r"\s*(?:return|raise|import|from\s.*\simport|del|global|nonlocal|goto)\s(?:.*\W)?(\w+)")
+
+
+def is_finished(context: CursorContext, at: SyntaxAt | None) -> bool:
+    """Return whether nothing is left to write on the cursor's line."""
+    line, language = context.line_prefix, context.language
+    text = line.rstrip()
+    if not text or not context.at_line_end:
+        return False
+    if opens_block(text, language):
+        return body_below(context)
+    if text.endswith((";", "*/", "-->")):
+        return language not in ENDS and (not text.endswith(";") or (language in SEMICOLONS and depth(text) <= 0))
+    if text != line:
+        return False  # white space was typed for something to come: `} else`, `f() do`
+    if _closes(text, language) or (language in NEW_LINES and _is_whole(context)):
+        return at is None or _is_right(at, text)
+    return False
+
+
+def _closes(text: str, language: str) -> bool:
+    """Return whether a line does nothing but close."""
+    return bool(
+        (language in BRACES and _CLOSING_LINE.fullmatch(text))
+        or (language in ENDS and _ENDING_LINE.fullmatch(text))
+        or (language in MARKUP and _TAG_LINE.fullmatch(text))
+    )
+
+
+def _is_whole(context: CursorContext) -> bool:
+    """Return whether a line ends as a whole statement does: with a bracket, a literal, or a name known to be whole."""
+    text = context.line_prefix
+    if depth(text) or _GOES_ON.match(text):
+        return False
+    if _WHOLE_END.search(text):
+        return context.language != "ruby" or not text.endswith((")", "]"))  # a block may follow
+    named = _NAMES_AT_END.fullmatch(text)
+    if named is None:
+        return False
+    others = context.prefix[: -len(text)] + "\n" + context.suffix
+    return set(re.findall(rf"\b{re.escape(named[1])}\w*", others)) == {named[1]}
+
+
+def _is_right(at: SyntaxAt, text: str) -> bool:
+    """Return whether the tree has no error in the cursor's line."""
+    start = at.cursor - len(text.lstrip().encode("utf-8", "surrogatepass"))
+    node = at.root.descendant_for_byte_range(max(0, start), at.cursor)
+    return node is not None and not node.has_error
