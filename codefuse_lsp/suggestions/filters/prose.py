@@ -12,7 +12,8 @@ from codefuse_lsp.suggestions.filters.place import MARKUP, PROSE, Place, depth, 
 # Openings that peers and their users report (peers: Continue#1286 and #6637, minuet#64, twinny#142)
 _CHATTY = re.compile(
     r"\s*(?:sure|certainly|of course|absolutely|okay|here(?:'s| is| are)|below is|"
-    r"the (?:following|above|code|function)|this (?:code|function|method|class|program|script|will|is)|to (?:complete|do|fix|solve|implement|achieve)|"
+    r"the (?:following|above|code|function)|this (?:code|function|method|class|program|script|will|is)|"
+    r"to (?:complete|do|fix|solve|implement|achieve)|"
     r"i(?:'ll| will|'ve| have)|you can|as an ai|note that|in this|let's|explanation(?=\s*:))\b"
     r"(?!\s*[=(\[{.;])(?!:\s*\S)",  # names are words too: `sure = True`
     re.IGNORECASE,
