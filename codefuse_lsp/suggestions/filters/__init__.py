@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codefuse_lsp.suggestions.filters.echo import drop_copy_of_above, drop_echo, skip_line_so_far, stop_at_code_below
 from codefuse_lsp.suggestions.filters.fit import swallowed
@@ -85,7 +86,7 @@ def filtered(text: str, place: Place) -> tuple[str, tuple[Cut, ...]]:
     cuts = []
     for step in FILTERS:
         left = step(text, place)
-        if left != text and not (step is trim_end and left.strip()):
+        if "".join(left.split()) != "".join(text.split()):  # more than its white space has changed
             cuts.append(
                 Cut(step.__name__.replace("_", " "), (step.__doc__ or "").splitlines()[0], _dropped(text, left))
             )
@@ -112,7 +113,12 @@ def is_whole(text: str, place: Place) -> bool:
             text = step(text, place)
     if not place.block:
         return "\n" in text or len(stop_at_runaway(text, place)) < len(text)
-    head = text[: text.rfind("\n") + 1]
-    if any(len(step(head, place)) < len(head) for step in ENDINGS):
+    if has_left_scope(text, place) or len(stop_at_runaway(text, place)) < len(text):
         return True
-    return has_left_scope(text, place) or len(stop_at_runaway(text, place)) < len(text)
+    return _ends_within(text[: text.rfind("\n") + 1], place)
+
+
+@lru_cache(maxsize=8)
+def _ends_within(head: str, place: Place) -> bool:
+    """Whether whole lines have found their end; asked again and again while the next line is being written."""
+    return any(len(step(head, place)) < len(head) for step in ENDINGS)

@@ -11,6 +11,7 @@ from codefuse_lsp.suggestions.filters.likeness import is_echo
 from codefuse_lsp.suggestions.filters.place import Place, depth, line_above, lines_below
 
 SEEN_LINES = 3  # of the code above or below that must come again: Tabby's dropDuplicated.ts
+_COMMON = re.compile(r"(?:end|else|fi|done|break|continue|pass|(?:return|raise|throw)\b.{0,16})[:;]?")
 _SEVERAL_WORDS = re.compile(r"\S\s+\S")
 
 
@@ -32,22 +33,20 @@ def skip_line_so_far(text: str, place: Place) -> str:
 def stop_at_code_below(text: str, place: Place) -> str:
     """End the text where it begins to repeat the code that stands below the cursor."""
     below = lines_below(place.context, 1)
-    if not below or not _is_telling(below[0]):
+    if not below or not any(map(str.isalnum, below[0])):
         return text
     lines = text.split("\n")
     for number, line in enumerate(lines[1:], 1):
-        if is_echo(line.strip(), below[0].strip()) and _is_telling(line):
+        is_there = _is_telling(line) or depth(line) == depth(below[0])
+        if is_there and is_echo(line.strip(), below[0].strip()):
             return "\n".join(lines[:number])
     return text
 
 
 def _is_telling(line: str) -> bool:
-    """Whether a line is more than a bracket, a short word or a lone keyword that may come twice."""
-    return (
-        len(line.strip()) >= 2
-        and any(map(str.isalnum, line))
-        and line.strip() not in ("end", "else:", "else", "fi", "done")
-    )
+    """Whether a line is more than a bracket, a keyword or a jump, which may come again at another depth."""
+    body = line.strip()
+    return len(body) >= 2 and any(map(str.isalnum, body)) and not _COMMON.fullmatch(body)
 
 
 def drop_echo(text: str, place: Place) -> str:

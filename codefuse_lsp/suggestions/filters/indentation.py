@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, Place, depth, line_above, opens_block
+from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, Place, depth, line_above, opens_block, statement_depth
 
 SAMPLE_CHARS = 8192  # on each side of the cursor, from which the style is read
 WIDTHS = (2, 3, 4, 8)
@@ -40,13 +40,19 @@ def style_of(context: CursorContext) -> Style | None:
     """Return how the file is indented; None where nothing in it shows that."""
     lines = [line for line in _sample(context).split("\n") if line.strip()]
     tabs = sum(line[0] == "\t" for line in lines)
-    if tabs > sum(line[0] == " " for line in lines) or (not tabs and context.language in TAB_LANGUAGES):
+    if tabs > sum(line.startswith("  ") for line in lines) or (not tabs and context.language in TAB_LANGUAGES):
         return Style(tabs=True, width=TAB_COLUMNS)
     steps: Counter[int] = Counter()
     for before, line in pairwise(lines):
-        if (step := depth(line) - depth(before)) in WIDTHS and not before.rstrip().endswith("("):
+        if (step := depth(line) - depth(before)) in WIDTHS and _shows_step(before, context.language):
             steps[step] += 1
-    return Style(tabs=False, width=max(steps, key=lambda step: (steps[step], -step))) if steps else None
+    width, times = steps.most_common(1)[0] if steps else (0, 0)
+    return Style(tabs=False, width=width) if 2 * times > steps.total() else None
+
+
+def _shows_step(line: str, language: str) -> bool:
+    """Whether the next line stands one step deeper: arguments are aligned as their writer likes."""
+    return opens_block(line, language) and not line.rstrip().endswith(("(", "["))
 
 
 def _sample(context: CursorContext) -> str:
@@ -65,8 +71,10 @@ def begin_at_cursor(text: str, place: Place) -> str:
         return text.lstrip(" \t") if context.line_prefix[-1:].isspace() and text.lstrip(" \t") else text
     text = _BLANK_START.sub("", text)
     first, line_end, rest = text.partition("\n")
+    if not first.strip() or not first[0].isspace():
+        return text
     room = _room(context, depth(first))
-    surplus = depth(first) - room if first.strip() else 0
+    surplus = depth(first) - room
     if surplus <= 0:
         return text
     style = style_of(context) or Style(tabs="\t" in first[: len(first) - len(first.lstrip())], width=TAB_COLUMNS)
@@ -100,7 +108,7 @@ def use_file_style(text: str, place: Place) -> str:
     context, style = place.context, style_of(place.context)
     if style is None or "\n" not in text:
         return text
-    here = depth(context.line_prefix + ".")
+    here = statement_depth(context) if context.line_prefix.strip() else depth(context.line_prefix + ".")
     scale = _scale(text, context, here, style)
     lines = text.split("\n")
     for number, line in enumerate(lines[1:], 1):
@@ -139,7 +147,7 @@ def _scale(text: str, context: CursorContext, here: int, style: Style) -> _Scale
             continue
         blank = line[: len(line) - len(line.lstrip())]
         columns = len(blank.expandtabs(style.width))
-        if opens_block(parent, context.language) and not parent.rstrip().endswith("("):
+        if _shows_step(parent, context.language):
             return _judged(columns, parent_depth, number, style, is_foreign=style.tabs and " " in blank)
         parent, parent_depth = line, columns
     return None
@@ -152,7 +160,7 @@ def _judged(columns: int, parent: int, line: int, style: Style, *, is_foreign: b
         return None
     if step in WIDTHS:
         return _Scale(line, parent, step)
-    level = parent // style.width + 1
-    if columns % level == 0 and columns // level in WIDTHS:
+    level, odd = parent // style.width + 1, parent % style.width
+    if not odd and columns % level == 0 and columns // level in WIDTHS:
         return _Scale(line, 0, columns // level)
     return None

@@ -9,6 +9,7 @@ import re
 
 LONGEST = 400  # characters; a longer line is like another only when it is the same
 ECHO_SHARE, REPEAT_SHARE = 0.05, 0.1  # of the characters: Tabby's dropDuplicated.ts and removeRepetitiveLines.ts
+_WORD = re.compile(r"\w+")
 _LITERAL = re.compile(r'"[^"]*"|\d+')
 
 
@@ -18,11 +19,21 @@ def normal(line: str) -> str:
 
 
 def is_echo(line: str, other: str) -> bool:
-    """Whether a line says what another says, but for a slip; entries of a list, told apart by literals, do not."""
+    """Whether a line says what another says, but for a slip; entries of a list, told apart by names, do not."""
     line, other = normal(line), normal(other)
     if line == other:
         return True
-    return _LITERAL.findall(line) == _LITERAL.findall(other) and _within(line, other, ECHO_SHARE)
+    if _LITERAL.findall(line) != _LITERAL.findall(other) or _names_others(line, other):
+        return False
+    return _within(line, other, ECHO_SHARE)
+
+
+def _names_others(line: str, other: str) -> bool:
+    """Whether two lines are alike but for names of the same length: `x` for `y`, not `result` for `results`."""
+    words, others = _WORD.findall(line), _WORD.findall(other)
+    if len(words) != len(others):
+        return False
+    return any(a != b and len(a) == len(b) for a, b in zip(words, others, strict=True))
 
 
 def is_repeat(line: str, other: str) -> bool:
@@ -42,6 +53,12 @@ def distance_within(a: str, b: str, bound: int) -> bool:
     """
     if abs(len(a) - len(b)) > bound:
         return False
+    start = _shared(a, b)
+    a, b = a[start:], b[start:]
+    end = _shared(a[::-1], b[::-1])
+    a, b = a[: len(a) - end], b[: len(b) - end]
+    if max(len(a), len(b)) <= bound:
+        return True
     beyond = bound + 1
     row = [j if j <= bound else beyond for j in range(len(b) + 1)]
     for i, character in enumerate(a, 1):
@@ -54,3 +71,8 @@ def distance_within(a: str, b: str, bound: int) -> bool:
         if min(row[low - 1 : high + 1]) > bound:
             return False
     return row[len(b)] <= bound
+
+
+def _shared(a: str, b: str) -> int:
+    """Return how many characters two strings begin with alike."""
+    return next((number for number, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.suggestions.filters.brackets import scan
 
 TAB_COLUMNS = 4  # of a tab, where depths are compared; what an editor draws does not matter here
+STATEMENT_LINES = 24  # above which a statement's beginning is not looked for
 END_LANGUAGES = frozenset({"crystal", "elixir", "julia", "lua", "ruby", "shellscript", "vb"})  # blocks close by a word
 MARKUP = frozenset({"html", "javascriptreact", "php", "svelte", "typescriptreact", "vue", "xml"})
 PROSE = frozenset({"", "latex", "markdown", "plaintext", "restructuredtext", "asciidoc"})
@@ -46,6 +49,8 @@ def place_of(context: CursorContext) -> Place:
 def opens_block(line: str, language: str) -> bool:
     """Whether the lines below `line` are to stand deeper than it."""
     line = line.rstrip()
+    if is_comment(line):
+        return False
     if _OPENER.search(line):
         return True
     if language in END_LANGUAGES and _WORD_OPENER.match(line):
@@ -53,9 +58,20 @@ def opens_block(line: str, language: str) -> bool:
     return language in MARKUP and bool(_TAG_OPENER.search(line))
 
 
+@lru_cache(maxsize=8)
 def line_above(context: CursorContext) -> str:
     """Return the nearest line above the cursor's that is not blank; '' where there is none."""
     return next((line for line in reversed(context.prefix.split("\n")[:-1]) if line.strip()), "")
+
+
+@lru_cache(maxsize=8)
+def statement_depth(context: CursorContext) -> int:
+    """Return the depth of the line on which the cursor's statement began: where a bracket it closes was opened."""
+    lines = context.prefix.split("\n")[-STATEMENT_LINES:]
+    start = len(lines) - 1
+    while start and scan("\n".join(lines[start:])).closed:
+        start -= 1
+    return depth(lines[start] + "." * (start == len(lines) - 1))
 
 
 def lines_below(context: CursorContext, count: int = 1) -> list[str]:

@@ -18,8 +18,8 @@ _CHATTY = re.compile(
     r"(?!\s*[=(\[{.;])(?!:\s*\S)",  # names are words too: `sure = True`
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n`]*(?:\n|\Z)", re.M)
-_TRAILING_FENCE = re.compile(r"(?<!`)`{3}[ \t]*$", re.M)
+_FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[^\n`]*(?:\n|\Z)", re.M)  # CommonMark 4.5; deeper ones are a docstring's
+_TRAILING_FENCE = re.compile(r"(?<=[^\s`*])`{3}[ \t]*$", re.M)
 _TAG = re.compile(
     r"<\|[\w ]{1,40}\|>|\[/?(?:CODE|INST|PYTHON|TESTS?)\]|<</?SYS>>|</?COMPLETION>|<(?:PRE|SUF|MID|EOT)>|"
     r"<fim[_▁-]\w+>|</?QUERY>"

@@ -17,16 +17,16 @@ SAME_LINES, SIMILAR_LINES = 3, 5
 SAME_BLOCKS, SIMILAR_BLOCKS = 2, 3
 BLOCK_LINES = range(2, 13)  # lines of a block that may come again
 _CLOSING = re.compile(r"\s*(?:.{0,3}|[\])}>;,\s]*|</[\w.-]+>|(?:end|else|fi|done|esac)\b\W*)")  # may come again
-_TAIL = re.compile(r"(.{3,}?)\1{5,}$|(.{10,}?)\2{3,}$")  # Tabby's two expressions
+TAILS = ((3, 6), (10, 4))  # characters at least, times at least: Tabby's (.{3,}?)\1{5,}$ and (.{10,}?)\1{3,}$
 _RUNAWAY = re.compile(r"(.{3,20}?)\1{20,}")  # so often that no honest line has it, wherever it ends
-_LONGEST_TAIL = 512  # characters looked at: the expressions cost the square of it
+_LONGEST_LINE = 512  # characters of a line that are looked at
 
 
 def stop_at_runaway(text: str, place: Place) -> str:
     """End the text before a line that says the same few characters more than twenty times over."""
     start = 0
     for line in text.split("\n"):
-        found = _RUNAWAY.search(line[:_LONGEST_TAIL])
+        found = _RUNAWAY.search(line[:_LONGEST_LINE]) if len(line) > 60 else None
         if found and not _is_ruler(found[1]):
             return text[: max(0, start - 1)]
         start += len(line) + 1
@@ -37,10 +37,17 @@ def stop_at_tail(text: str, place: Place) -> str:
     """End the text before a line that ends in the same few characters over and over."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        found = _TAIL.search(line.rstrip()[-_LONGEST_TAIL:])
-        if found and not _is_ruler(found[0]):
+        if _has_tail(line.rstrip()[-_LONGEST_LINE:]):
             return "\n".join(lines[:number])
     return text
+
+
+def _has_tail(line: str) -> bool:
+    for least, times in TAILS:
+        for size in range(least, len(line) // times + 1):
+            if line.endswith(line[-size:] * times) and not _is_ruler(line[-size:]):
+                return True
+    return False
 
 
 def _is_ruler(repeated: str) -> bool:

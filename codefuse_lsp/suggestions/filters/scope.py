@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions.filters.brackets import PAIRS
@@ -19,6 +20,7 @@ from codefuse_lsp.suggestions.filters.place import (
     line_above,
     lines_below,
     opens_block,
+    statement_depth,
 )
 
 _END_WORDS = ("end", "fi", "done", "esac", "until")
@@ -39,12 +41,14 @@ class Scope:
     is_opened_here: bool
 
 
+@lru_cache(maxsize=8)
 def scope_of(context: CursorContext) -> Scope:
     """Return the block that the text at the cursor belongs to."""
     opener = context.line_prefix if context.line_prefix.strip() else line_above(context)
-    here = depth(context.line_prefix + ".")
     if context.line_prefix.strip():
+        here = statement_depth(context)
         return Scope(here + 1, here, is_opened_here=True)
+    here = depth(context.line_prefix + ".")
     if opens_block(opener, context.language) and here <= depth(opener):
         return Scope(depth(opener) + 1, depth(opener), is_opened_here=True)
     above = reversed(context.prefix.split("\n")[:-1])
