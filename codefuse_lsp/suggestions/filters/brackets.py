@@ -24,7 +24,7 @@ class Scan:
 
 
 def scan(text: str, quote: str = "") -> Scan:
-    """Read a text that begins inside `quote`, or outside of strings where that is ''.
+    """Read a text that begins inside `quote`, or outside of strings where that is ''; a string ends with its line.
 
     An apostrophe inside a word opens nothing: it is one of prose, or of Rust's lifetimes.
     """
@@ -37,9 +37,9 @@ def scan(text: str, quote: str = "") -> Scan:
             escaped = False
         elif quote:
             escaped = character == "\\"
-            if character == quote:
-                if foreign:
-                    closed.append((character, number))
+            if character == quote and foreign:
+                closed.append((character, number))
+            if character == quote or (character == "\n" and quote != "`"):
                 quote, foreign = "", False
         elif character in QUOTES:
             quote = "" if character == "'" and _is_apostrophe(text, number) else character

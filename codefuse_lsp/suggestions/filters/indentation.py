@@ -13,9 +13,18 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, Place, depth, line_above, opens_block, statement_depth
+from codefuse_lsp.suggestions.filters.place import (
+    TAB_COLUMNS,
+    Place,
+    depth,
+    line_above,
+    literal_lines,
+    opens_block,
+    statement_depth,
+)
 
 SAMPLE_CHARS = 8192  # on each side of the cursor, from which the style is read
+MIXED_SHARE = 0.1  # of the indented lines: then a file has no one style
 WIDTHS = (2, 3, 4, 8)
 TAB_LANGUAGES = frozenset({"go", "makefile"})  # gofmt and make leave no choice
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
@@ -38,9 +47,13 @@ class Style:
 @lru_cache(maxsize=8)
 def style_of(context: CursorContext) -> Style | None:
     """Return how the file is indented; None where nothing in it shows that."""
-    lines = [line for line in _sample(context).split("\n") if line.strip()]
-    tabs = sum(line[0] == "\t" for line in lines)
-    if tabs > sum(line.startswith("  ") for line in lines) or (not tabs and context.language in TAB_LANGUAGES):
+    sample = _sample(context).split("\n")
+    inside = literal_lines(sample, context.language)
+    lines = [line for line, is_text in zip(sample, inside, strict=True) if line.strip() and not is_text]
+    tabs, spaces = (sum(line.startswith(blank) for line in lines) for blank in ("\t", "  "))
+    if min(tabs, spaces) > MIXED_SHARE * (tabs + spaces):
+        return None  # such as GNU's, where eight columns are a tab and two are a step
+    if tabs > spaces or (not tabs and context.language in TAB_LANGUAGES):
         return Style(tabs=True, width=TAB_COLUMNS)
     steps: Counter[int] = Counter()
     for before, line in pairwise(lines):
@@ -51,8 +64,9 @@ def style_of(context: CursorContext) -> Style | None:
 
 
 def _shows_step(line: str, language: str) -> bool:
-    """Whether the next line stands one step deeper: arguments are aligned as their writer likes."""
-    return opens_block(line, language) and not line.rstrip().endswith(("(", "["))
+    """Whether the next line stands one step deeper: arguments and literals are aligned as their writer likes."""
+    literal = ("(", "[", "{") if language == "python" else ("(", "[")
+    return opens_block(line, language) and not line.rstrip().endswith(literal)
 
 
 def _sample(context: CursorContext) -> str:
@@ -148,19 +162,21 @@ def _scale(text: str, context: CursorContext, here: int, style: Style) -> _Scale
         blank = line[: len(line) - len(line.lstrip())]
         columns = len(blank.expandtabs(style.width))
         if _shows_step(parent, context.language):
-            return _judged(columns, parent_depth, number, style, is_foreign=style.tabs and " " in blank)
+            if "\t" in blank:
+                return None  # a tab is one step wherever it stands
+            return _judged(columns, parent_depth, number, style)
         parent, parent_depth = line, columns
     return None
 
 
-def _judged(columns: int, parent: int, line: int, style: Style, *, is_foreign: bool) -> _Scale | None:
+def _judged(columns: int, parent: int, line: int, style: Style) -> _Scale | None:
     """Return the scale of a line below an opened one: counted from that, or else from the margin."""
     step = columns - parent
-    if step == style.width or (step == 0 and not is_foreign):
-        return None
+    if step == style.width or parent % style.width or (step == 0 and not style.tabs):
+        return None  # as the file has it, or a place that has it otherwise than the file
     if step in WIDTHS:
         return _Scale(line, parent, step)
-    level, odd = parent // style.width + 1, parent % style.width
-    if not odd and columns % level == 0 and columns // level in WIDTHS:
+    level = parent // style.width + 1
+    if columns % level == 0 and columns // level in WIDTHS:
         return _Scale(line, 0, columns // level)
     return None

@@ -6,10 +6,12 @@ Two strings in, a judgement out. Cost is bounded: long lines are compared exactl
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LONGEST = 400  # characters; a longer line is like another only when it is the same
 ECHO_SHARE, REPEAT_SHARE = 0.05, 0.1  # of the characters: Tabby's dropDuplicated.ts and removeRepetitiveLines.ts
 _WORD = re.compile(r"\w+")
+_WORD_OR_MARK = re.compile(r"[A-Z]?[a-z]+|\d+|.", re.DOTALL)  # the words that names are made of
 _LITERAL = re.compile(r'"[^"]*"|\d+')
 
 
@@ -37,8 +39,19 @@ def _names_others(line: str, other: str) -> bool:
 
 
 def is_repeat(line: str, other: str) -> bool:
-    """Whether a line is another one with at most a tenth of it changed, literals included."""
-    return line == other or _within(line, other, REPEAT_SHARE)
+    """Whether a line is another one with at most a tenth of it changed, word for word."""
+    if line == other:
+        return True
+    bound = REPEAT_SHARE * max(len(line), len(other))
+    words, others = _words(line), _words(other)
+    if abs(len(line) - len(other)) > bound or len(words) != len(others):
+        return False
+    return sum(max(len(a), len(b)) for a, b in zip(words, others, strict=True) if a != b) <= bound
+
+
+@lru_cache(maxsize=256)
+def _words(line: str) -> tuple[str, ...]:
+    return tuple(_WORD_OR_MARK.findall(line))
 
 
 def _within(a: str, b: str, share: float) -> bool:

@@ -63,11 +63,16 @@ def cut_at_tag(text: str, place: Place) -> str:
     """End the text at a role tag or another mark of a prompt, unless the file is about such marks itself."""
     context = place.context
     marks = (_TAG,) if context.language in MARKUP | PROSE else (_TAG, _STROKE)
-    for mark in marks:
-        found = mark.search(text)
-        if found and not (_TAG.search(context.prefix + context.suffix) or _STROKE.search(context.prefix)):
-            text = text[: found.start()]
-    return text
+    if any(mark.search(context.prefix) or mark.search(context.suffix) for mark in marks):
+        return text
+    found = [match.start() for mark in marks for match in mark.finditer(text) if not _is_quoted(match)]
+    return text[: min(found)] if found else text
+
+
+def _is_quoted(match: re.Match[str]) -> bool:
+    """Whether a tag is the whole of a string: then it is one of the code."""
+    before, after = match.string[match.start() - 1 : match.start()], match.string[match.end() : match.end() + 1]
+    return before == after and before in ('"', "'", "`")
 
 
 def cut_at_explanation(text: str, place: Place) -> str:

@@ -18,6 +18,7 @@ from codefuse_lsp.suggestions.filters.place import (
     Place,
     depth,
     line_above,
+    literal_lines,
     lines_below,
     opens_block,
     statement_depth,
@@ -27,9 +28,8 @@ _END_WORDS = ("end", "fi", "done", "esac", "until")
 _PYTHON_GOES_ON = ("else", "elif", "except", "finally", "case")
 _END_GOES_ON = ("else", "elsif", "elseif", "elif", "when", "in", "rescue", "ensure", "catch", "after")
 _BRACES_GO_ON = ("else", "catch", "finally", "while", "case", "default", "public", "private", "protected", "#")
+_FLAT = re.compile(r"\s*(?:namespace\b|extern\b|<(?:html|head|body)\b)")  # bodies that are often not indented
 _YAML_GOES_ON = ("-",)
-_LITERAL = {"python": ('"""', "'''"), "javascript": ("`",), "typescript": ("`",), "go": ("`",)}
-_LITERAL |= {"javascriptreact": ("`",), "typescriptreact": ("`",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ def scope_of(context: CursorContext) -> Scope:
     opener = context.line_prefix if context.line_prefix.strip() else line_above(context)
     if context.line_prefix.strip():
         here = statement_depth(context)
+        if _FLAT.match(opener):
+            return Scope(here, None, is_opened_here=False)
         return Scope(here + 1, here, is_opened_here=True)
     here = depth(context.line_prefix + ".")
     if opens_block(opener, context.language) and here <= depth(opener):
@@ -81,7 +83,7 @@ def has_left_scope(text: str, place: Place) -> bool:
 def _lines_kept(lines: list[str], place: Place, *, may_grow: bool) -> int | None:
     """Return how many lines belong to the block; None while it has not ended."""
     context, scope = place.context, scope_of(place.context)
-    in_literal = _literal_lines(lines, context.language)
+    in_literal = literal_lines(lines, context.language)
     is_first, has_nested = True, False
     for number, line in enumerate(lines[1:], 1):
         if not line.strip() or in_literal[number]:
@@ -157,16 +159,3 @@ def _going_on(language: str) -> tuple[str, ...]:
 
 def _is_directive(body: str, language: str) -> bool:
     return language in ("c", "cpp", "csharp", "objective-c", "objective-cpp", "cuda-cpp") and body.startswith("#")
-
-
-def _literal_lines(lines: list[str], language: str) -> list[bool]:
-    """Return for each line whether it begins inside a string that an earlier one opened."""
-    marks, open_mark, inside = _LITERAL.get(language, ()), "", []
-    for line in lines:
-        inside.append(bool(open_mark))
-        for mark in re.findall("|".join(map(re.escape, marks)), line) if marks else ():
-            if not open_mark:
-                open_mark = mark
-            elif mark == open_mark:
-                open_mark = ""
-    return inside

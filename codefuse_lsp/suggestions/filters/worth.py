@@ -5,11 +5,14 @@ Filters: text and its place in, text or nothing out. Knows brackets and comments
 
 from __future__ import annotations
 
+import re
+
 from codefuse_lsp.suggestions.filters.brackets import PAIRS, scan
 from codefuse_lsp.suggestions.filters.place import Place, in_comment, is_comment
 
 SHORTEST = 3  # characters of a line of its own; Tabby's dropMinimum.ts asks for 4 everywhere
 SPAM_LINES = 2  # lines of nothing but comment where no comment was begun
+_STARS = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _ENDS_LINE = frozenset({":", ";", "{", ","})
 
 
@@ -19,7 +22,8 @@ def drop_comment_block(text: str, place: Place) -> str:
     if in_comment(context):
         return text
     lines = [line for line in text.split("\n") if line.strip()]
-    if not lines or not all(map(is_comment, lines)):
+    outside = [line for line in _STARS.sub("", text).split("\n") if line.strip()]
+    if not all(is_comment(line, context.language) for line in outside):
         return text
     wants_code = bool(context.line_prefix.strip()) and not _ends_statement(context.line_prefix)
     return "" if wants_code or len(lines) >= SPAM_LINES else text
