@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _B64URL = "[A-Za-z0-9_-]"
@@ -88,6 +88,7 @@ _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY")
 _KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=]|\s|\\[nr]|[\"'+,])*+")
 _BASE64_LINE = re.compile(r"\s*+[\"']?[A-Za-z0-9+/=]{1,100}+(?:\\[nr]|[\"'+,\s])*+")
 MAX_KEY_CHARS = 20_000  # of a private key; RSA with 16,384 bits takes 13,000
+MAX_KEY_LINES = 80  # RSA with 4,096 bits takes 51 lines
 
 _WORDS = ("passw", "passphrase", "pwd", "secret", "token", "credential", "key", "auth")
 _NAME_REST = re.compile(r"[\w-]{0,60}+")
@@ -230,3 +231,9 @@ def entropy_bits(text: str) -> float:
     """Return Shannon's entropy of the characters of a text, in bits a character."""
     counts = Counter(text).values()
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
+
+
+def is_near_private_key(lines: Sequence[str], start: int, stop: int) -> bool:
+    """Return whether lines may hold a piece of a private key, whose middle has nothing to tell it by."""
+    near = lines[max(0, start - MAX_KEY_LINES) : stop + MAX_KEY_LINES]
+    return any("PRIVATE KEY" in line and "-----" in line for line in near)
