@@ -16,8 +16,8 @@ from codefuse_lsp.context.syntax import whole_statements
 from codefuse_lsp.evaluation.tasks import Task
 from codefuse_lsp.prompts.fences import code_of
 
-# What evaluations of HumanEval put before a program (IMPORT_HELPER in THUDM/CodeGeeX, codegeex/benchmark/utils.py, which
-# codefuse-evaluation took over), without numpy. The name is what exec() gives in openai/human-eval's execution.py.
+# What evaluations put before a program (IMPORT_HELPER in THUDM/CodeGeeX, codegeex/benchmark/utils.py, and in those made
+# after it), without numpy. The name is what a program has that exec() runs, as openai/human-eval's execution.py does.
 HEADER = """\
 import math
 import re
@@ -32,6 +32,7 @@ import functools
 import hashlib
 import string
 from typing import *
+from collections import *
 __name__ = "builtins"
 """
 STRIPPED_FROM = ("math", "collections", "itertools", "functools", "heapq", "re", "string", "statistics", "hashlib")

