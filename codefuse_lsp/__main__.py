@@ -114,6 +114,7 @@ _COMMANDS: dict[str | None, Command] = {
         name: _lazy(name)
         for name in ("serve", "demo", "complete", "chat", "why", "doctor", "status", "stop", "bench", "download")
     },
+    "eval": _lazy("evaluate"),
 }
 
 

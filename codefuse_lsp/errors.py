@@ -11,6 +11,7 @@ CodeFuseError
 │   │   └── WorkerAbsent   nobody listens at its address, so nothing was sent
 │   ├── WorkerFailed       the worker started and gave up, with its reason
 │   └── RequestRefused     the far end answered with an error
+├── SandboxUnavailable     unread code cannot be walled in on this system
 └── DocumentChanged        the text moved on while an edit was being made
 """
 
@@ -64,6 +65,10 @@ class RequestRefused(WorkerError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+
+
+class SandboxUnavailable(CodeFuseError):
+    """Code that nobody has read cannot be walled in here; the message names the reason."""
 
 
 class DocumentChanged(CodeFuseError):

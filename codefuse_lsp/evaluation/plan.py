@@ -1,0 +1,71 @@
+"""What every evaluation is told: how much, how often, how many at a time, and where its results are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.execution.limits import Limits
+from codefuse_lsp.generation.launcher import package_digest
+from codefuse_lsp.generation.request import ModelCard
+
+Report = Callable[[str, float | None], None]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One evaluation of the tasks in `data`; `limit` None is all, `timeout_s` is each program's."""
+
+    data: Path
+    limit: int | None = None
+    seed: int = 0
+    jobs: int = 1
+    timeout_s: float = 10.0
+    unsafe: bool = False
+    results: Path | None = None  # None: a file in the user's cache
+    fresh: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """What each program may use."""
+        return Limits(wall_s=self.timeout_s, cpu_s=max(1, round(self.timeout_s)))
+
+
+def told(plan: Plan, settings: Settings, card: ModelCard, **more: Any) -> dict[str, Any]:
+    """Return what the figures depend on, so that results made otherwise are never mixed with them.
+
+    Not in it: the limit, since a larger sample holds the smaller, and what only changes how long it takes.
+    """
+    return {
+        "data": plan.data.name,
+        "data_sha256": hashlib.sha256(plan.data.read_bytes()).hexdigest(),
+        "code_sha256": package_digest(),
+        "seed": plan.seed,
+        "backend": settings.endpoint or "local",
+        "model": card.id,
+        "device": card.device,
+        "prompt_format": settings.prompt_format or card.prompt_format or "",
+        **more,
+    }
+
+
+async def a_few_at_a_time(items: Iterable[Item], jobs: int, work: Callable[[Item], Awaitable[None]]) -> None:
+    """Do `work` on each item, `jobs` of them at once; the first error ends it all and is raised as it is."""
+
+    async def go_on(waiting: Iterator[Item]) -> None:
+        for item in waiting:
+            await work(item)
+
+    waiting = iter(items)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(go_on(waiting))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
