@@ -18,13 +18,26 @@ class Gap:
 
     template: str
     stop: tuple[str, ...]
-    opening: str = ""  # of a prompt with other files; {name} is the repository's
+    opening: str = ""  # of a prompt with other files
     file: str = ""  # one file: {path} and {text}; empty where a family has no such form
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The strings of the template that the model's tokenizer must have as special tokens."""
         return tuple(part.strip() for part in re.split(r"\{\w+\}", self.template) if part.strip())
+
+    def text(self, prefix: str, suffix: str) -> str:
+        """Return the gap between two texts."""
+        return _filled(self.template, {"prefix": prefix, "suffix": suffix})
+
+    def file_text(self, path: str, text: str) -> str:
+        """Return one other file."""
+        return _filled(self.file, {"path": path, "text": text})
+
+
+def _filled(template: str, texts: dict[str, str]) -> str:
+    """Return a template with its fields filled; braces in the texts mean nothing."""
+    return re.sub(r"\{(\w+)\}", lambda field: texts[field[1]], template)
 
 
 _BARRED = "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"
@@ -36,7 +49,7 @@ GAPS: dict[str, Gap] = {
     "qwen": Gap(
         _BARRED,
         ("<|endoftext|>", "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|im_end|>"),
-        "<|repo_name|>{name}\n",
+        "<|repo_name|>repository\n",
         "<|file_sep|>{path}\n{text}\n",
     ),
     "codegemma": Gap(_BARRED, ("<|file_separator|>", "<eos>")),  # CodeGemma's model card
@@ -45,7 +58,7 @@ GAPS: dict[str, Gap] = {
     "starcoder": Gap(
         _STAR,
         ("<|endoftext|>", "<file_sep>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
-        "<repo_name>{name}\n",
+        "<repo_name>repository\n",
         "<file_sep>{path}\n{text}\n",
     ),
     # DeepSeek-Coder README, "Code Insertion" and "Repository Level Code Completion", which marks files by a comment
