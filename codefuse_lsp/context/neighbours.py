@@ -59,11 +59,11 @@ class _Place:
 
 
 class Neighbours:
-    """The source; `documents` returns those that may be read, at their present version, from any thread."""
+    """The source; `documents` returns those that may be read, as they are now; it is called in the source's thread."""
 
     name = "neighbours"
 
-    def __init__(self, documents: Callable[[Cursor], Sequence[Document]]) -> None:
+    def __init__(self, documents: Callable[[Cursor, float], Sequence[Document]]) -> None:
         self._documents = documents
         self._index: OrderedDict[str, tuple[int, Sequence[Segment]]] = OrderedDict()  # path -> version, segments
         self._places: OrderedDict[str, tuple[object, list[_Place]]] = OrderedDict()  # path -> question, answer
@@ -72,7 +72,7 @@ class Neighbours:
         """Return the chunks most like the cursor's place; documents not indexed by the deadline come next time."""
         asked = asked_words(cursor)
         found: list[tuple[_Place, Document]] = []
-        for document in self._documents(cursor):
+        for document in self._documents(cursor, deadline):
             if time.monotonic() > deadline:
                 break
             shown = cursor.window_lines if document.path == cursor.window.path else range(0)
