@@ -32,10 +32,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         with screen.progress("Evaluating") as report:
             found = kinds[options.kind](options, _with_backend(settings, options), report)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         if options.kind != "replay":
             screen.err.print("Stopped. What there is, is kept; the same command goes on.")
-        raise KeyboardInterrupt from None
+        raise
     if options.json:
         screen.out.print_json(json.dumps(found))
     else:

@@ -1,4 +1,4 @@
-"""What stands behind a command line's options: a text in, a value out, or a sentence that says what is wrong with it."""
+"""What is given on the command line: a text in, a value out, or a sentence that says what is wrong with it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def closers(language: str, before: bytes, after: bytes) -> tuple[bytes, ...]:
     """Return what may stand at the cursor to close what is open there: all of it, then less and less, b'' last."""
     before, after = before[-REACH_BYTES:], after[:REACH_BYTES]
     if language == "html":
-        return _suffixes(_open_tags(before, after))
+        return _suffixes(_unclosed(_open_tags(before), _closed_tags(after)))
     opened = _unclosed(_open_brackets(language, before), _closed_brackets(language, after))
     found = list(_suffixes(opened))
     if language in SEMICOLONS:
@@ -71,13 +71,15 @@ def _tokens(language: str) -> re.Pattern[bytes]:
 def _open_brackets(language: str, text: bytes) -> list[bytes]:
     """Return the closers of what is open at the end of a text, the innermost last; of quotes, one open on its line."""
     opened: list[bytes] = []
+    quoted = False
     for found in _tokens(language).finditer(text):
         token = found[0]
         if token == b"\n":
-            while opened and opened[-1] in _QUOTES:
-                opened.pop()
+            if quoted:
+                opened, quoted = [closer for closer in opened if closer not in _QUOTES], False
         elif token in _QUOTES or token == b"`":
             opened.append(token)
+            quoted = True
         elif token in _PAIRS:
             opened.append(_PAIRS[token])
         elif token in _PAIRS.values() and token in opened:
@@ -114,23 +116,30 @@ def _unclosed(opened: list[bytes], closed: list[bytes]) -> list[bytes]:
     return left + waiting[::-1]
 
 
-def _open_tags(before: bytes, after: bytes) -> list[bytes]:
+def _open_tags(text: bytes) -> list[bytes]:
+    """Return the end tags of the elements that are open at the end of a text, the innermost last."""
     opened: list[bytes] = []
-    for closes, name, alone in _TAG.findall(before):
-        if closes and name in opened:
-            while opened.pop() != name:
+    for closes, name, alone in _TAG.findall(text):
+        tag = b"</" + name + b">"
+        if closes and tag in opened:
+            while opened.pop() != tag:
                 pass
         elif not closes and not alone and name.lower() not in _VOID:
-            opened.append(name)
-    depth = 0
-    for closes, name, alone in _TAG.findall(after):
-        if closes and depth == 0 and opened and opened[-1] == name:
-            opened.pop()
+            opened.append(tag)
+    return opened
+
+
+def _closed_tags(text: bytes) -> list[bytes]:
+    """Return the end tags in a text of elements that were opened before it."""
+    depth, closed = 0, []
+    for closes, name, alone in _TAG.findall(text):
+        if closes and depth == 0:
+            closed.append(b"</" + name + b">")
         elif closes:
-            depth = max(0, depth - 1)
+            depth -= 1
         elif not alone and name.lower() not in _VOID:
             depth += 1
-    return [b"</" + name + b">" for name in reversed(opened)]
+    return closed
 
 
 def _open_words(before: bytes) -> list[bytes]:

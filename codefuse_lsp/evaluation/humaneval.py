@@ -17,7 +17,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.evaluation.figures import latencies, pass_at_k
 from codefuse_lsp.evaluation.judging import Verdict, judge_all
-from codefuse_lsp.evaluation.plan import Plan, Report, a_few_at_a_time, told
+from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, told
 from codefuse_lsp.evaluation.programs import implementation, parses, tested
 from codefuse_lsp.evaluation.results import Results, default_path
 from codefuse_lsp.evaluation.tasks import Task
@@ -71,16 +71,13 @@ async def _answer_all(
     there = {(row["task_id"], row["sample"]) for row in results.of_kind("answer")}
     wanted = [(task, sample) for task in tasks for sample in range(sampling.samples)]
     missing = [(task, sample) for task, sample in wanted if (task.id, sample) not in there]
-    done = len(wanted) - len(missing)
-    report(f"Asking for {len(missing)} answers", done / len(wanted))
+    count = Count(report, "Answers", len(wanted), len(wanted) - len(missing))
 
     async def ask(item: tuple[Task, int]) -> None:
-        nonlocal done
         task, sample = item
         row = await _answer(task, sample, model, plan, sampling, connection)
         results.add({"kind": "answer", "task_id": task.id, "sample": sample} | row)
-        done += 1
-        report(f"Answers: {done} of {len(wanted)}", done / len(wanted))
+        count.add()
 
     await a_few_at_a_time(missing, plan.jobs, ask)
 
@@ -125,16 +122,13 @@ async def _judge_answers(
         key = (row["task_id"], row["sample"])
         if key not in there:
             programs[key] = tested(of_id[row["task_id"]], implementation(of_id[row["task_id"]], row["answer"]))
-    done = 0
+    count = Count(report, "Tests", len(programs))
 
     def keep(key: Key, verdict: Verdict) -> None:
-        nonlocal done
         task_id, sample = key
         results.add({"kind": "verdict", "task_id": task_id, "sample": sample} | asdict(verdict))
-        done += 1
-        report(f"Tests: {done} of {len(programs)}", done / len(programs))
+        count.add()
 
-    report(f"Running the tests of {len(programs)} answers", 0.0)
     await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
 
 

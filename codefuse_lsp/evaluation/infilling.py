@@ -12,6 +12,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from codefuse_lsp.config import Settings
@@ -19,14 +20,12 @@ from codefuse_lsp.context.cursor import CursorContext, cursor_context
 from codefuse_lsp.evaluation.figures import latencies, percentile, ratio_of_counts
 from codefuse_lsp.evaluation.forms import SHIPPED, Asker
 from codefuse_lsp.evaluation.judging import Verdict, judge_all
-from codefuse_lsp.evaluation.plan import Plan, Report, a_few_at_a_time, told
+from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, told
 from codefuse_lsp.evaluation.programs import parses, tested
 from codefuse_lsp.evaluation.results import Results, default_path
 from codefuse_lsp.evaluation.tasks import Task
 from codefuse_lsp.execution.run import find_wall
 from codefuse_lsp.generation.connection import Connection
-
-SAMPLE_CHARS = 8192  # of the tasks' code, by which the window is measured once, so that every run has the same
 
 Key = tuple[str, str]  # form, a task's id
 
@@ -50,8 +49,10 @@ async def infilling(
     asker = Asker(connection, card, settings)
     with Results(path, depends_on, fresh=plan.fresh) as results:
         try:
+            await asker.suggester.calibrate(Path(__file__).read_text("utf-8"))  # every run has the same window
+            budget_chars = asker.suggester.budget_chars
             for form in forms:  # one after the other, so that none finds its prompt read by another
-                await _ask_all(form, tasks, asker, plan, results, report)
+                await _ask_all(form, tasks, asker, budget_chars, plan, results, report)
         finally:
             await asker.suggester.close()
         await _judge(forms, tasks, plan, results, report)
@@ -100,21 +101,16 @@ def repeats_what_follows(task: Task, text: str) -> bool:
 
 
 async def _ask_all(
-    form: str, tasks: Sequence[Task], asker: Asker, plan: Plan, results: Results, report: Report
+    form: str, tasks: Sequence[Task], asker: Asker, budget_chars: int, plan: Plan, results: Results, report: Report
 ) -> None:
     there = {row["task_id"] for row in results.of_kind("shown") if row["form"] == form}
     missing = [task for task in tasks if task.id not in there]
-    done = len(tasks) - len(missing)
-    report(f"{form}: asking at {len(missing)} places", done / len(tasks))
-    await asker.suggester.calibrate("".join(task.prompt for task in tasks)[:SAMPLE_CHARS])
-    budget_chars = asker.suggester.budget_chars
+    count = Count(report, form, len(tasks), len(tasks) - len(missing))
 
     async def ask(task: Task) -> None:
-        nonlocal done
         shown = await asker.ask(form, *place_of(task, budget_chars))
         results.add({"kind": "shown", "form": form, "task_id": task.id} | asdict(shown))
-        done += 1
-        report(f"{form}: {done} of {len(tasks)}", done / len(tasks))
+        count.add()
 
     await a_few_at_a_time(missing, plan.jobs, ask)
 
@@ -129,16 +125,13 @@ async def _judge(forms: Sequence[str], tasks: Sequence[Task], plan: Plan, result
         if key not in there and key[0] in forms and key[1] in of_id and row["text"]:
             task = of_id[key[1]]
             programs[key] = tested(task, filled(task, row["text"], row["replaces"]))
-    done = 0
+    count = Count(report, "Tests", len(programs))
 
     def keep(key: Key, verdict: Verdict) -> None:
-        nonlocal done
         form, task_id = key
         results.add({"kind": "verdict", "form": form, "task_id": task_id} | asdict(verdict))
-        done += 1
-        report(f"Tests: {done} of {len(programs)}", done / len(programs))
+        count.add()
 
-    report(f"Running the tests of {len(programs)} files", 0.0)
     await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
 
 

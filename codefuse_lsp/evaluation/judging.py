@@ -38,7 +38,7 @@ async def judge(source: str, *, limits: Limits, unsafe: bool) -> Verdict:
     outcome = await run_python(f"{source}\nprint({word!r}, flush=True)\n", limits=limits, unsafe=unsafe)
     lines = [line for line in outcome.output.splitlines() if line.strip()]
     if outcome.status == "passed":
-        reached = bool(lines) and lines[-1] == word
+        reached = any(line.endswith(word) for line in lines)
         return Verdict("passed") if reached else Verdict("failed", "It left before its tests had ended.")
     return Verdict(outcome.status, outcome.reason or (lines[-1].strip()[:LONGEST_REASON] if lines else ""))
 

@@ -55,6 +55,24 @@ def told(plan: Plan, settings: Settings, card: ModelCard, **more: Any) -> dict[s
     }
 
 
+class Count:
+    """Tells how many of a number of things are done; in words only at each tenth, so that a log stays short."""
+
+    def __init__(self, report: Report, what: str, total: int, done: int = 0) -> None:
+        self._report, self._what, self._total, self._done = report, what, total, done
+        self._tell()
+
+    def add(self) -> None:
+        """Note that one more is done."""
+        self._done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        step = max(1, self._total // 10)
+        told = self._done if self._done == self._total else self._done // step * step
+        self._report(f"{self._what}: {told} of {self._total}", self._done / max(1, self._total))
+
+
 async def a_few_at_a_time(items: Iterable[Item], jobs: int, work: Callable[[Item], Awaitable[None]]) -> None:
     """Do `work` on each item, `jobs` of them at once; the first error ends it all and is raised as it is."""
 

@@ -53,14 +53,16 @@ def implementation(task: Task, answer: str) -> str:
     """Return the code of a task with the function written as the answer has it.
 
     A whole function goes behind the prompt, whose own then has its description as its body: the helpers and imports of
-    the prompt stay. The rest of a function ends where something begins at the margin (Chen et al. 2021, §2.1).
+    the prompt stay. The rest of a function ends where something begins at the margin (Chen et al. 2021, §3.1); where it
+    begins there itself, its indentation was lost, of all lines or of the first.
     """
     code = code_of(answer)
     if re.search(rf"^(async\s+)?def\s+{re.escape(task.entry_point)}\b", code, re.M):
         return f"{task.prompt}\n{code if parses(code) else whole_statements(code, 'python')}"
-    bodies = (_rest(code), _rest("    " + code.lstrip()), textwrap.indent(textwrap.dedent(code), "    "))
+    at_margin = code.lstrip("\n")[:1].strip()
+    bodies = [textwrap.indent(code, "    "), _rest("    " + code.lstrip())] if at_margin else [_rest(code)]
     candidates = [f"{task.prompt}{body}\n" for body in bodies]
-    return next((text for text in candidates if parses(text)), candidates[0])
+    return next((text for text in candidates if parses(text)), candidates[-1])
 
 
 def parses(source: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.evaluation.judging import Verdict, judge_all
-from codefuse_lsp.evaluation.plan import Plan, Report
+from codefuse_lsp.evaluation.plan import Count, Plan, Report
 from codefuse_lsp.evaluation.programs import implementation, parses, stripped_import, tested
 from codefuse_lsp.evaluation.tasks import Task, packaged_file, read_rows, read_tasks, task_of
 
@@ -65,8 +65,9 @@ async def _judged(programs: Mapping[Key, str], plan: Plan, report: Report, what:
 
     def keep(key: Key, verdict: Verdict) -> None:
         verdicts[key] = verdict
-        report(f"{what}: {len(verdicts)} of {len(programs)}", len(verdicts) / len(programs))
+        count.add()
 
+    count = Count(report, what, len(programs))
     await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
     return {key: verdicts[key] for key in programs}
 

@@ -11,7 +11,7 @@ import pytest
 from codefuse_lsp import config
 from codefuse_lsp.__main__ import main
 
-COMMANDS = ["serve", "demo", "complete", "chat", "why", "doctor", "status", "stop", "bench", "download"]
+COMMANDS = ["serve", "demo", "complete", "chat", "why", "doctor", "status", "stop", "bench", "eval", "download"]
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,11 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ["bench", "--only", "(", "--random-weights", "tiny"],
         ["bench", "--random-weights", "huge"],
         ["bench", "--threads", "0"],
+        ["eval"],
+        ["eval", "infilling"],
+        ["eval", "humaneval", "--samples", "0"],
+        ["eval", "humaneval", "--timeout", "-1"],
+        ["eval", "humaneval", "--temperature", "hot"],
     ],
 )
 def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +64,9 @@ def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.Capture
         (["chat", "why?", "--file", "none.py"], "none.py"),
         (["serve", "--host", "0.0.0.0", "--port", "0"], "--api-key-file"),
         (["serve", "--api-key-file", "none.keys"], "none.keys"),
+        (["eval", "replay", "none.jsonl"], "none.jsonl"),
+        (["eval", "humaneval", "--data", "none.jsonl"], "none.jsonl"),
+        (["eval", "infilling", "--data", "none.jsonl", "--forms", "fancy"], "plain, healed, suffix_first, shipped"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_sentence(

@@ -66,10 +66,10 @@ def test_a_functions_body_is_shown_to_its_end_and_no_further(rest_is_there: bool
 def test_generation_ends_within_a_word_behind_the_body() -> None:
     found = [function for module in MODULES[1:5] for function in functions(module, rest_is_there=False)]
     surplus = []
-    for function in found:
+    for function in found[::5]:
         place, written = Place(function.context, block=True), function.written
         if len(written) > len(function.body) + 40 and filtered(written, place)[0] == function.body:
             end = next(end for end in range(len(written) + 1) if is_whole(written[:end], place))
             surplus.append(len(written[len(function.body) : end].strip()))
-    assert len(surplus) > 10
+    assert len(surplus) >= 5
     assert sorted(surplus)[len(surplus) // 2] <= 2  # the first letter tells; an `e` may still become `else`

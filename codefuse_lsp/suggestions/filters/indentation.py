@@ -48,19 +48,29 @@ class Style:
 def style_of(context: CursorContext) -> Style | None:
     """Return how the file is indented; None where nothing in it shows that."""
     sample = _sample(context).split("\n")
-    inside = literal_lines(sample, context.language)
-    lines = [line for line, is_text in zip(sample, inside, strict=True) if line.strip() and not is_text]
-    tabs, spaces = (sum(line.startswith(blank) for line in lines) for blank in ("\t", "  "))
+    in_text = literal_lines(sample, context.language)
+    lines = [(line, is_text) for line, is_text in zip(sample, in_text, strict=True) if line.strip()]
+    tabs, spaces = (sum(line.startswith(blank) for line, _ in lines) for blank in ("\t", "  "))
     if min(tabs, spaces) > MIXED_SHARE * (tabs + spaces):
         return None  # such as GNU's, where eight columns are a tab and two are a step
     if tabs > spaces or (not tabs and context.language in TAB_LANGUAGES):
         return Style(tabs=True, width=TAB_COLUMNS)
-    steps: Counter[int] = Counter()
-    for before, line in pairwise(lines):
-        if (step := depth(line) - depth(before)) in WIDTHS and _shows_step(before, context.language):
-            steps[step] += 1
-    width, times = steps.most_common(1)[0] if steps else (0, 0)
-    return Style(tabs=False, width=width) if 2 * times > steps.total() else None
+    code, text = _steps(lines, in_text=False, context=context), _steps(lines, in_text=True, context=context)
+    if not code or text.total() > code.total():
+        return None  # the window begins in a text, and what looks like code is none
+    width, times = code.most_common(1)[0]
+    return Style(tabs=False, width=width) if 2 * times > code.total() else None
+
+
+def _steps(lines: list[tuple[str, bool]], *, in_text: bool, context: CursorContext) -> Counter[int]:
+    """Count by how much the lines below opened ones stand deeper, in code or in strings over several lines."""
+    return Counter(
+        step
+        for (before, _), (line, is_text) in pairwise(lines)
+        if is_text is in_text
+        and (step := depth(line) - depth(before)) in WIDTHS
+        and _shows_step(before, context.language)
+    )
 
 
 def _shows_step(line: str, language: str) -> bool:

@@ -25,9 +25,10 @@ _WORD_OPENER = re.compile(r"\s*(?:(?:local\s+)?function|def|class|module|if|unle
 _TAG_OPENER = re.compile(r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[A-Za-z][^<>/]*>$")
 
 
+_TRIPLE, _BACKTICK = re.compile("\"\"\"|'''"), re.compile("`")
 _LITERAL_MARKS = {  # of strings over several lines
-    "python": ('"""', "'''"),
-    **dict.fromkeys(("go", "javascript", "javascriptreact", "typescript", "typescriptreact"), ("`",)),
+    "python": _TRIPLE,
+    **dict.fromkeys(("go", "javascript", "javascriptreact", "typescript", "typescriptreact"), _BACKTICK),
 }
 
 
@@ -126,10 +127,13 @@ def comment_marks(language: str) -> tuple[str, ...]:
 
 def literal_lines(lines: list[str], language: str) -> list[bool]:
     """Return for each line whether it begins inside a string that an earlier one opened."""
-    marks, open_mark, inside = _LITERAL_MARKS.get(language, ()), "", []
+    marks = _LITERAL_MARKS.get(language)
+    if marks is None:
+        return [False] * len(lines)
+    open_mark, inside = "", []
     for line in lines:
         inside.append(bool(open_mark))
-        for mark in re.findall("|".join(map(re.escape, marks)), line) if marks else ():
+        for mark in marks.findall(line):
             if not open_mark:
                 open_mark = mark
             elif mark == open_mark:

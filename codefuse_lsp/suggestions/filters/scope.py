@@ -18,8 +18,8 @@ from codefuse_lsp.suggestions.filters.place import (
     Place,
     depth,
     line_above,
-    literal_lines,
     lines_below,
+    literal_lines,
     opens_block,
     statement_depth,
 )
