@@ -15,7 +15,7 @@ from codefuse_lsp.suggestions.surroundings import Prepared
 def before_looking(asked: Asked, settings: Settings, ignore: Ignore) -> Silence | None:
     """Return the reason that settings and rules give; user's wish or not, what is ignored never enters a prompt."""
     context = asked.context
-    if not settings.completion and not asked.invoked:
+    if not settings.completion:
         return Silence("off", "Ghost text is turned off (setting completion).")
     if context.language in settings.languages_off:
         return Silence("language off", f"Ghost text is turned off for {context.language} (setting languages_off).")

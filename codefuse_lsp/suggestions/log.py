@@ -1,7 +1,7 @@
-"""The last requests with all that was said, so that a suggestion can be looked at afterwards: on this disk, for its
-owner's eyes only, and only where the user has not turned it off.
+"""The last requests with all that was said, so that a suggestion can be looked at afterwards.
 
-A ring of JSON lines: when the file has become too large, the older half goes. Knows nothing of how prompts are made.
+On this disk, for its owner's eyes only, and only where the user has not turned it off. A ring of JSON lines: when the
+file has become too large, the older half goes. Knows nothing of how prompts are made.
 """
 
 from __future__ import annotations

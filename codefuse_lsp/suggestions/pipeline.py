@@ -185,9 +185,7 @@ class Suggester:
             self._ahead = asyncio.create_task(self._look_ahead(asked, shown, prepared))
         return shown
 
-    async def _written(
-        self, asked: Asked, place: Place, prepared: Prepared, account: Account
-    ) -> tuple[Stream, str]:
+    async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
         uri = asked.context.uri
         stream = self._streams.get(uri)

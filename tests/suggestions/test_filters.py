@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions.filters import Place, filtered, is_whole, place_of, swallowed
 from codefuse_lsp.suggestions.filters.likeness import distance_within
-from codefuse_lsp.suggestions.pipeline import Silence, fitted, healed_remainder
+from codefuse_lsp.suggestions.fitting import fitted
+from codefuse_lsp.suggestions.outcome import Silence
+from codefuse_lsp.suggestions.stream import healed_remainder
 
 LANGUAGES = ("python", "javascript", "go", "c", "ruby", "yaml", "html", "markdown", "")
 LINES = (
@@ -109,7 +111,7 @@ def test_what_gives_way_stands_on_the_line_and_parts_no_character(place: Place, 
 
 
 def test_a_silence_names_the_filter_and_says_why() -> None:
-    silence = fitted("import os", place_of(context("import os\n│")))
+    silence = fitted("import os", place_of(context("import os\n│")), None).outcome
     assert isinstance(silence, Silence)
     assert silence.reason == "drop echo"
     assert silence.detail.endswith(".")
