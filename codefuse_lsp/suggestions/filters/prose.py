@@ -39,6 +39,12 @@ def skip_prose(text: str, place: Place) -> str:
     """
     if place.context.language in PROSE or in_comment(place.context) or not _may_begin_with_prose(place):
         return text
+    while (code := _behind_opening(text)) != text:
+        text = code
+    return text
+
+
+def _behind_opening(text: str) -> str:
     fence = _FENCE.search(text)
     if fence and not text[: fence.start()].strip():
         return text[fence.end() :]
