@@ -54,7 +54,7 @@ def _behind_opening(text: str) -> str:
 
 
 def _may_begin_with_prose(place: Place) -> bool:
-    return place.block or not place.context.line_prefix.strip()
+    return place.block or place.context.on_blank_line
 
 
 def cut_at_fence(text: str, place: Place) -> str:
