@@ -66,6 +66,7 @@ class AnswerCache:
     def store(self, context: CursorContext, text: str, *, now: float, is_cut: bool = False) -> None:
         """Keep what was written at a cursor; '' is an answer too. A newer answer replaces an older one.
 
+        The text is to be as it would be typed (`filters.opened`), not as it is shown: of that, places differ.
         `now` is in seconds, of a clock that never goes back.
         """
         self._drop(_key(context))

@@ -37,7 +37,7 @@ def test_typing_what_is_suggested_gives_its_rest_and_deleting_it_the_whole(
         assert found == Hit(text[length:], text[:length])
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(code, code, code, st.text("abc\n", min_size=1, max_size=9), st.data())
 def test_whatever_else_has_changed_finds_nothing(
     prefix: str, suffix: str, text: str, other: str, data: st.DataObject

@@ -63,14 +63,14 @@ def places(draw: st.DrawFn) -> Place:
     return replace(place, block=place.context.at_line_end and draw(st.booleans()))
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(places(), code, st.booleans())
 def test_filtering_what_is_filtered_changes_nothing(place: Place, written: str, is_cut: bool) -> None:
     once, _ = filtered(written, replace(place, is_cut=is_cut))
     assert filtered(once, place)[0] == once
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(places(), code)
 def test_what_is_whole_is_shown_alike_whatever_comes_after_it(place: Place, written: str) -> None:
     whole = next((cut for cut in range(len(written) + 1) if is_whole(written[:cut], place)), None)
@@ -78,14 +78,14 @@ def test_what_is_whole_is_shown_alike_whatever_comes_after_it(place: Place, writ
         assert filtered(written[:whole], place)[0] == filtered(written, place)[0]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(places(), code)
 def test_what_is_whole_stays_so(place: Place, written: str) -> None:
     wholes = [is_whole(written[:cut], place) for cut in range(len(written) + 1)]
     assert wholes == sorted(wholes)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(places(), code)
 def test_what_is_left_out_is_told_with_the_filters_name(place: Place, written: str) -> None:
     left, cuts = filtered(written, place)
@@ -94,7 +94,7 @@ def test_what_is_left_out_is_told_with_the_filters_name(place: Place, written: s
         assert cuts[-1].dropped.strip()
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(places(), noise)
 @example(place_of(context("print('é│')")), "e\u0301')")
 @example(place_of(context("f(│)\u0301")), "x)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions import filters
-from codefuse_lsp.suggestions.filters import FILTERS, Filter, Place, filtered, is_whole, place_of, swallowed
+from codefuse_lsp.suggestions.cache import AnswerCache
+from codefuse_lsp.suggestions.filters import FILTERS, Filter, Place, filtered, is_whole, opened, place_of, swallowed
 
 FOLDER = Path(__file__).parents[1] / "golden" / "filters"
 ALREADY_THERE = "already there"
@@ -73,6 +74,22 @@ def test_a_golden_case_ends_alike_when_the_stream_is_left_as_soon_as_it_is_whole
     place = case.place
     whole = next((cut for cut in range(len(case.model)) if is_whole(case.model[:cut], place)), len(case.model))
     assert filtered(case.model[:whole], place)[0] == filtered(case.model, place)[0]
+
+
+def test_typing_what_is_shown_finds_the_rest_of_it_without_the_model() -> None:
+    found = 0
+    for case in CASES:
+        place, context = case.place, case.place.context
+        shown, replaces = swallowed(filtered(case.model, place)[0], place)
+        if replaces or not shown:
+            continue
+        cache = AnswerCache()
+        cache.store(context, opened(case.model, place), now=0.0)
+        for typed in range(len(shown)):
+            hit = cache.find(replace(context, prefix=context.prefix + shown[:typed]), now=0.0)
+            assert hit is not None and hit.rest.startswith(shown[typed:]), case.says
+        found += 1
+    assert found > 80
 
 
 def test_there_are_enough_cases_in_enough_languages_with_names_of_their_own() -> None:

@@ -35,7 +35,7 @@ from codefuse_lsp.suggestions.filters.repetition import (
 from codefuse_lsp.suggestions.filters.scope import has_left_scope, stop_at_dedent
 from codefuse_lsp.suggestions.filters.worth import drop_comment_block, drop_too_short
 
-__all__ = ["FILTERS", "Cut", "Filter", "Place", "filtered", "is_whole", "place_of", "swallowed"]
+__all__ = ["FILTERS", "Cut", "Filter", "Place", "filtered", "is_whole", "opened", "place_of", "swallowed"]
 
 Filter = Callable[[str, Place], str]
 
@@ -102,15 +102,24 @@ def _dropped(before: str, after: str) -> str:
     return before[: len(before) - len(after)] if before.endswith(after) else before
 
 
+def opened(text: str, place: Place) -> str:
+    """Return a text, whole or not, as somebody would type it: from the cursor on, in the file's style.
+
+    What is shown of it is its beginning; so this is what an answer is kept as, to be found again while it is typed.
+    """
+    for step in OPENINGS:
+        if step is not drop_half_line:
+            text = step(text, place)
+    return text
+
+
 def is_whole(text: str, place: Place) -> bool:
     """Whether nothing that may still come could be shown.
 
     The endings judge whole lines, and what is cut within them stays cut; a line that leaves the block, or that says the
     same over and over, is known before its end.
     """
-    for step in OPENINGS:
-        if step is not drop_half_line:
-            text = step(text, place)
+    text = opened(text, place)
     if not place.block:
         return "\n" in text or len(stop_at_runaway(text, place)) < len(text)
     if has_left_scope(text, place) or len(stop_at_runaway(text, place)) < len(text):

@@ -24,8 +24,8 @@ def skip_line_so_far(text: str, place: Place) -> str:
     said = context.line_prefix.strip()
     if not _SEVERAL_WORDS.search(said):
         return text
-    while text.lstrip().startswith(said):
-        rest = text.lstrip()[len(said) :]
+    while text.lstrip(" \t").startswith(said):
+        rest = text.lstrip(" \t")[len(said) :]
         text = rest.lstrip(" \t") if context.line_prefix[-1:].isspace() else rest
     return text
 
@@ -55,8 +55,8 @@ def drop_echo(text: str, place: Place) -> str:
     A closing line may come twice, at another depth.
     """
     context = place.context
-    said = (context.line_prefix + text).split("\n")
-    first = next((line for line in said if line.strip()), "")
+    added = text.partition("\n")[0]
+    first = (context.line_prefix + added) * bool(added.strip())  # what the user has written alone is no echo
     for near in (line_above(context), *lines_below(context)):
         if not near.strip() or not is_echo(first.strip(), near.strip()):
             continue

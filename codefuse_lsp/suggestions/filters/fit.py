@@ -25,7 +25,8 @@ def swallowed(text: str, place: Place) -> tuple[str, int]:
     rest = right.strip()
     if not rest or not text:
         return text, len(right) if text else 0
-    if count := _closed_by(text, rest, place):
+    text, count = _closed_by(text, rest, place)
+    if count:
         return text, _whole_character(right, len(right) - len(right.lstrip()) + count)
     if "\n" in text and set(rest) <= _TYPED_AHEAD | set(";,"):
         closing = f"\n{place.context.indent}{rest}"
@@ -33,20 +34,24 @@ def swallowed(text: str, place: Place) -> tuple[str, int]:
     return _without_rest(text, right, place), 0
 
 
-def _closed_by(text: str, rest: str, place: Place) -> int:
-    """Return how many characters of the rest the text says itself, closing what was open."""
+def _closed_by(text: str, rest: str, place: Place) -> tuple[str, int]:
+    """Return how many characters of the rest the text says itself, closing what was open, and the text up to there.
+
+    A text that says the whole rest, more than brackets, and goes on, has gone beyond the line.
+    """
     quote = scan(place.context.line_prefix).quote
     found = scan(text, quote)
     count = 0
     while count < min(len(found.closed), len(rest)) and found.closed[count] == rest[count]:
         count += 1
     if not count:
-        return 0
-    said = text[found.closed_at[0] :]
-    longest = next(
-        (n for n in range(len(rest), count, -1) if said.endswith(rest[:n]) and set(rest[:n]) <= _PUNCTUATION), 0
-    )
-    return max(count, longest)
+        return text, 0
+    start = found.closed_at[0]
+    if len(rest) > count and text.startswith(rest, start):
+        return text[: start + len(rest)], len(rest)
+    said = text[start:]
+    longer = (n for n in range(len(rest), count, -1) if said.endswith(rest[:n]) and set(rest[:n]) <= _PUNCTUATION)
+    return text, next(longer, count)
 
 
 def _whole_character(right: str, count: int) -> int:

@@ -25,6 +25,7 @@ from codefuse_lsp.suggestions.filters.place import (
 
 SAMPLE_CHARS = 8192  # on each side of the cursor, from which the style is read
 MIXED_SHARE = 0.1  # of the indented lines: then a file has no one style
+CLEAR_SHARE = 0.75  # of the steps are of one width, or the file has none of its own
 WIDTHS = (2, 3, 4, 8)
 TAB_LANGUAGES = frozenset({"go", "makefile"})  # gofmt and make leave no choice
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
@@ -59,7 +60,7 @@ def style_of(context: CursorContext) -> Style | None:
     if not code or text.total() > code.total():
         return None  # the window begins in a text, and what looks like code is none
     width, times = code.most_common(1)[0]
-    return Style(tabs=False, width=width) if 2 * times > code.total() else None
+    return Style(tabs=False, width=width) if times >= CLEAR_SHARE * code.total() else None
 
 
 def _steps(lines: list[tuple[str, bool]], *, in_text: bool, context: CursorContext) -> Counter[int]:
@@ -119,7 +120,8 @@ def _room(context: CursorContext, wanted: int) -> int:
     here = depth(context.line_prefix + ".")
     depths = {depth(line) for line in context.prefix[-SAMPLE_CHARS:].split("\n")[:-1] if line.strip()}
     levels = {level for level in depths if level <= depth(above)}
-    levels.add(depth(above) + (style.width if style else TAB_COLUMNS) * opened)
+    if opened:
+        levels.add(depth(above) + style.width if style else max(depth(above), here + wanted))
     return max((level - here for level in levels if here <= level <= here + wanted), default=0)
 
 

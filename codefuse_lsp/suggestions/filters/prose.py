@@ -39,6 +39,12 @@ def skip_prose(text: str, place: Place) -> str:
     """
     if place.context.language in PROSE or in_comment(place.context) or not _may_begin_with_prose(place):
         return text
+    while (code := _behind_opening(text)) != text:
+        text = code
+    return text
+
+
+def _behind_opening(text: str) -> str:
     fence = _FENCE.search(text)
     if fence and not text[: fence.start()].strip():
         return text[fence.end() :]
@@ -48,7 +54,7 @@ def skip_prose(text: str, place: Place) -> str:
 
 
 def _may_begin_with_prose(place: Place) -> bool:
-    return place.block or not place.context.line_prefix.strip()
+    return place.block or place.context.on_blank_line
 
 
 def cut_at_fence(text: str, place: Place) -> str:
