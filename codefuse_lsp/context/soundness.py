@@ -31,6 +31,7 @@ from codefuse_lsp.context.silent_flaws import SILENT_FLAWS, joined_lines
 from codefuse_lsp.context.trees import SyntaxAt
 
 MAX_VISITS = 4_000  # nodes looked at for flaws; a file with more of them is beyond telling
+MOST_FLAWS = 4  # elsewhere; with more the grammar does not fit the file, as C's does not fit C++ or macros
 MAX_PARTS = 24  # of a text that are tried
 NEAR_BYTES = 200  # round what is put in, where the flaws are looked for that a grammar lets pass
 _HOLDERS = re.compile("statement|clause|definition|block|element|tag")  # nodes that may hold such flaws
@@ -99,6 +100,8 @@ def ground(at: SyntaxAt) -> Ground:
     here = min(others.here for others in found)
     found += [bare] if (bare := _flaws(_without_line(at), line_start)) is not None else []
     least = Flaws(min(others.total for others in found), here)
+    if least.total >= MOST_FLAWS:
+        return Ground(at, least, ())
     return Ground(at, least, tuple(tail for tail in tails if len(tail) <= length + 1))  # one more: a semicolon
 
 
