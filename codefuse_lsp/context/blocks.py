@@ -42,6 +42,8 @@ def wants_block(context: CursorContext, at: SyntaxAt | None) -> bool:
         return False
     if not context.on_blank_line:
         return opens_block(context.line_prefix, context.language)
+    if is_comment(context.suffix.partition("\n")[2].partition("\n")[0], context.language):
+        return False  # a comment is going on, or begins the definition below
     above = _line_above(context)
     if above is None:
         return context.language not in DATA

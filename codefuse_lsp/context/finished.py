@@ -10,12 +10,14 @@ import re
 
 from codefuse_lsp.context.blocks import body_below, depth, opens_block
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.context.dialects import BRACES, ENDS, MARKUP, NEW_LINES, SEMICOLONS
+from codefuse_lsp.context.dialects import BRACES, ENDS, MARKUP, NEW_LINES, SCRIPTS, SEMICOLONS
 from codefuse_lsp.context.trees import SyntaxAt
 
+LINES_TELLING_STYLE = 8
 _CLOSING_LINE = re.compile(r"\s*[})\]]+[;,]?")  # nothing but closing brackets
 _ENDING_LINE = re.compile(r"\s*(end|fi|done|esac|;;)")
 _TAG_LINE = re.compile(r"\s*(</[\w.:-]+>|<!--.*-->)")
+_TAG_END = re.compile(r".*(/>|</[\w.:-]+>|<(br|hr|img|input|link|meta|!doctype)\b[^<>]*>)", re.IGNORECASE)
 _WHOLE_END = re.compile(r"""[)\]}"'`]$|\b(pass|break|continue|None|True|False|true|false|nil|null)$""")
 _GOES_ON = re.compile(r"\s*(func|function|def|if|for|while|class|unless|until|case|when|switch|select)\b")
 _NAMES_AT_END = re.compile(r"\s*(?:return|raise|import|from\s.*\simport|del|global|nonlocal|goto)\s(?:.*\W)?(\w+)")
@@ -28,12 +30,14 @@ def is_finished(context: CursorContext, at: SyntaxAt | None) -> bool:
     if not text or not context.at_line_end:
         return False
     if opens_block(text, language):
-        return body_below(context)
+        return not text.endswith(("(", "[", "=>", "->")) and body_below(context)
     if text.endswith((";", "*/", "-->")):
         return language not in ENDS and (not text.endswith(";") or (language in SEMICOLONS and depth(text) <= 0))
     if text != line:
         return False  # white space was typed for something to come: `} else`, `f() do`
-    if _closes(text, language) or (language in NEW_LINES and _is_whole(context)):
+    if _is_entry(context):
+        return True
+    if _closes(text, language) or (_ends_with_line(context) and _is_whole(context)):
         return at is None or _is_right(at, text)
     return False
 
@@ -44,7 +48,25 @@ def _closes(text: str, language: str) -> bool:
         (language in BRACES and _CLOSING_LINE.fullmatch(text))
         or (language in ENDS and _ENDING_LINE.fullmatch(text))
         or (language in MARKUP and _TAG_LINE.fullmatch(text))
+        or (language in ("html", "xml", "vue", "svelte") and _TAG_END.fullmatch(text))
     )
+
+
+def _is_entry(context: CursorContext) -> bool:
+    """Return whether a line is one of several entries, each on a line of its own, and has its comma."""
+    text = context.line_prefix
+    if not text.endswith(",") or depth(text) or not text[:-1].strip():
+        return False
+    above = context.prefix[: -len(text)].rstrip().rpartition("\n")[2]
+    return above.endswith((",", "(", "[", "{"))
+
+
+def _ends_with_line(context: CursorContext) -> bool:
+    """Return whether statements end with their line, as in a script whose author writes no semicolons."""
+    if context.language in NEW_LINES:
+        return True
+    is_bare = ";\n" not in context.prefix and ";\n" not in context.suffix
+    return context.language in SCRIPTS and is_bare and context.prefix.count("\n") >= LINES_TELLING_STYLE
 
 
 def _is_whole(context: CursorContext) -> bool:

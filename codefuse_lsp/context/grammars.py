@@ -47,7 +47,7 @@ GRAMMARS: Final = {
 
 LEADING: Final = {"comment", "line_comment", "block_comment", "attribute_item", "decorator"}  # before a definition
 
-PARSE_DEADLINE_S: Final = 0.06  # of this thread's own time: what else the machine does says nothing of the text
+PARSE_DEADLINE_S: Final = 0.05  # of this thread's own time: what else the machine does says nothing of the text
 _MOST_INDENTED, _MOST_INDICATORS = 120, 100
 _YAML_LONG_LINE = re.compile(rb"[^\n]{%d,}" % min(_MOST_INDENTED, _MOST_INDICATORS))
 _YAML_INDICATOR = re.compile(rb"[-?:](?=\s|$)")
@@ -68,10 +68,11 @@ def parse_bytes(
 ) -> Tree | None:
     """Return the tree of UTF-8 `source`, what has not changed taken from `old`, a tree edited to fit it.
 
-    None without a grammar, or after `deadline_s` seconds of this thread's time. Other threads run meanwhile.
+    None without a grammar, for a binary file, or after `deadline_s` seconds of this thread's time. Other threads run
+    meanwhile.
     """
     grammar = _grammar(language)
-    if grammar is None or (language == "yaml" and _overruns_yaml(source)):
+    if grammar is None or b"\0" in source or (language == "yaml" and _overruns_yaml(source)):
         return None
     ends, own_ends = time.perf_counter() + deadline_s, time.thread_time() + deadline_s
 

@@ -91,6 +91,7 @@ def _reason_for_none(context: CursorContext, at: SyntaxAt | None, place: Within,
         right = right[found.end() :] if (found := _WORD.match(right)) else right
     elif _WORD.match(right):
         return "inside a word" if _WORD.match(context.line_prefix[-1:]) else "code to the right"
+    right = " ".join(right.split())  # long white space would cost the patterns time
     if not _may_stand_right(context.language, place).fullmatch(right):
         return "code to the right"
     if not extends_popup and place is Within.CODE and is_finished(context, at):

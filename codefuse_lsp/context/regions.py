@@ -15,6 +15,7 @@ from tree_sitter import Node
 BEFORE_CHARS, AFTER_CHARS = 8 << 10, 4 << 10  # round the cursor; whole statements are added to it
 MOST_BROKEN_CHARS = 48 << 10  # of a region in a file whose errors have swallowed what stands round them
 MOST_CHANGED_LINES = 500  # after which an outline is no longer believed
+MOST_STATEMENTS = 10_000  # at the top level; a tree with more is rubble
 _TOP_LEVEL = re.compile(r"[^\s)}\]]")  # how a line begins at which a piece of a file can begin
 _NOT_DIVIDED = frozenset({"php", "html"})  # what stands above decides how they are read
 
@@ -50,7 +51,7 @@ class Outline:
 
 def outline_of(lines: list[str], root: Node | None, language: str) -> Outline:
     """Return where the statements begin of a text whose tree is `root`, None when it could not be had in time."""
-    if root is None:
+    if root is None or root.child_count > MOST_STATEMENTS:
         return Outline(lines, None)
     if language in _NOT_DIVIDED:
         return Outline(lines, ())

@@ -26,15 +26,19 @@ _COMPOUND = re.compile(
 
 
 def python_flaws(node: Node) -> int:
-    """Return whether a node lacks its body, or how many of its statements are out of line with the first."""
+    """Return whether a node lacks its body, or how often its statements leave the column of the first."""
     if node.type not in ("block", "module"):
         return int(is_bodiless(node))
-    columns = [
-        child.start_point.column
-        for child in node.named_children
-        if child.type != "comment" and (child.prev_sibling is None or child.prev_sibling.type != ";")
-    ]
-    return is_bodiless(node) + sum(column != columns[0] for column in columns)
+    before, first, last, out_of_line = "", None, None, 0
+    for child in node.children:
+        kind = child.type
+        if before != ";" and kind not in (";", "comment"):
+            column = child.start_point.column
+            first = column if first is None else first
+            out_of_line += column not in (first, last)
+            last = column
+        before = kind
+    return is_bodiless(node) + out_of_line
 
 
 def html_flaws(node: Node) -> int:

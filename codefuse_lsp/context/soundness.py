@@ -21,6 +21,7 @@ the cursor must. One thing may be left to come, since the next line is where it 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ from codefuse_lsp.context.silent_flaws import SILENT_FLAWS, joined_lines
 from codefuse_lsp.context.trees import SyntaxAt
 
 MAX_VISITS = 4_000  # nodes looked at for flaws; a file with more of them is beyond telling
+MOST_FLAWS = 4  # elsewhere; with more the grammar does not fit the file, as C's does not fit C++ or macros
+BUDGET_S = 0.04  # for all that is tried of one text
 MAX_PARTS = 24  # of a text that are tried
 NEAR_BYTES = 200  # round what is put in, where the flaws are looked for that a grammar lets pass
 _HOLDERS = re.compile("statement|clause|definition|block|element|tag")  # nodes that may hold such flaws
@@ -61,6 +64,7 @@ class Ground:
     at: SyntaxAt
     flaws: Flaws
     tails: tuple[bytes, ...]  # () where there is no telling
+    ends: float  # of this thread's time, in seconds: when to stop trying
 
 
 def is_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> bool:
@@ -83,15 +87,17 @@ def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
 
 def ground(at: SyntaxAt) -> Ground:
     """Return what the text round a cursor has anyway."""
-    line_start = _line_start(at)
+    ends, line_start = time.thread_time() + BUDGET_S, _line_start(at)
     flaws = _flaws(at, line_start)
-    if flaws is None or at.language in _NEVER_WRONG:
-        return Ground(at, Flaws(0, 0), ())
+    if flaws is None or flaws.total >= 3 * MOST_FLAWS or at.language in _NEVER_WRONG:
+        return Ground(at, Flaws(0, 0), (), ends)
     if not flaws.total:
-        return Ground(at, flaws, (b"",))
+        return Ground(at, flaws, (b"",), ends)
     tails = closers(at.language, at.source[: at.cursor], at.source[at.cursor :])
     found, length = [flaws], 0
     for tail in sorted(filter(None, tails), key=len):
+        if time.thread_time() > ends:
+            return Ground(at, flaws, (), ends)
         closed = _flaws(at.edited(at.cursor, at.cursor, tail), line_start)
         if closed is not None and closed.total < min(others.total for others in found):
             length = len(tail)
@@ -99,7 +105,9 @@ def ground(at: SyntaxAt) -> Ground:
     here = min(others.here for others in found)
     found += [bare] if (bare := _flaws(_without_line(at), line_start)) is not None else []
     least = Flaws(min(others.total for others in found), here)
-    return Ground(at, least, tuple(tail for tail in tails if len(tail) <= length + 1))  # one more: a semicolon
+    if least.total >= MOST_FLAWS:
+        return Ground(at, least, (), ends)
+    return Ground(at, least, tuple(tail for tail in tails if len(tail) <= length + 1), ends)  # one more: a semicolon
 
 
 def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
@@ -110,6 +118,8 @@ def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
     stop = at.cursor + _byte_length(at.source[at.cursor :], replaces)
     to_come = body_to_come(at.language, at.source[line_start : at.cursor] + inserted) if body else b""
     for tail in (*on.tails, to_come) if to_come else on.tails:
+        if time.thread_time() > on.ends:
+            return body  # of the whole there is no telling; a part is not worth the time
         flaws = _flaws(at.edited(at.cursor, stop, inserted + tail), line_start)
         if flaws is None or flaws.within(on.flaws):
             return True

@@ -47,7 +47,7 @@ class SyntaxAt:
         end, start_point = start + len(text), _point(self.source, start)
         tree = self.tree.copy()
         tree.edit(start, stop, end, start_point, _point(self.source, stop), _point(source, end))
-        new = parse_bytes(source, self.language, tree)
+        new = parse_bytes(source, self.language, tree, WINDOW_DEADLINE_S)
         return None if new is None else replace(self, source=source, tree=new, cursor=end)
 
 
@@ -62,11 +62,17 @@ def syntax_at(language: str, before: str, after: str) -> SyntaxAt | None:
 class _Kept:
     """What is remembered of a document: its lines, where its statements began, and the region's lines and tree."""
 
+    language: str
     lines: list[str]
     outline: Outline
-    region: SyntaxAt
+    region: SyntaxAt | None  # None when it takes too long
     first: int
     stop: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of source that a tree is kept of."""
+        return 0 if self.region is None else len(self.region.source)
 
     def stop_in(self, lines: list[str]) -> int | None:
         """Return the line after the region in a changed text; None when anything changed outside of it."""
@@ -102,13 +108,12 @@ class Trees:
             return _in_line(language, lines[line][:column], lines[line][column:])
         with self._lock:
             old = self._kept.get(uri)
-        if old is not None and old.region.language != language:
+        if old is not None and old.language != language:
             old = None
         new = _with_region_edited(old, lines, line) or _with_new_region(old, language, lines, line)
-        if new is None:
-            self.forget(uri)
-            return None
         self._keep(uri, new)
+        if new.region is None:
+            return None
         before = "".join(new.lines[new.first : line]) + lines[line][:column]
         return replace(new.region, cursor=len(_encoded(before)))
 
@@ -121,23 +126,23 @@ class Trees:
         with self._lock:
             self._kept[uri] = new
             self._kept.move_to_end(uri)
-            total = sum(len(kept.region.source) for kept in self._kept.values())
+            total = sum(kept.size for kept in self._kept.values())
             while len(self._kept) > self._documents or (total > self._source_bytes and len(self._kept) > 1):
-                total -= len(self._kept.popitem(last=False)[1].region.source)
+                total -= self._kept.popitem(last=False)[1].size
 
 
 def _with_region_edited(old: _Kept | None, lines: list[str], line: int) -> _Kept | None:
     """Return the tree after an edit inside the region that holds the cursor; None when it is not that simple."""
     stop = None if old is None else old.stop_in(lines)
-    if old is None or stop is None or not old.first <= line < stop:
+    if old is None or old.region is None or stop is None or not old.first <= line < stop:
         return None
     if stop - old.first > 2 * (old.stop - old.first) + MOST_CHANGED_LINES:
         return None  # much was pasted
     region = _changed(old.region, _encoded("".join(lines[old.first : stop])))
-    return None if region is None else _Kept(lines, old.outline, region, old.first, stop)
+    return None if region is None else _Kept(old.language, lines, old.outline, region, old.first, stop)
 
 
-def _with_new_region(old: _Kept | None, language: str, lines: list[str], line: int) -> _Kept | None:
+def _with_new_region(old: _Kept | None, language: str, lines: list[str], line: int) -> _Kept:
     """Return the tree of the region round `line` in a text that is new or has changed anywhere."""
     known = None if old is None else old.outline.moved(old.lines)  # what was edited in the old region, then the rest
     outline, whole = None if known is None else known.moved(lines), None
@@ -147,7 +152,7 @@ def _with_new_region(old: _Kept | None, language: str, lines: list[str], line: i
     first, stop = outline.region(line)
     if whole is None or (first, stop) != (0, len(lines)):
         whole = _tree(language, _encoded("".join(lines[first:stop])), deadline_s=WINDOW_DEADLINE_S)
-    return None if whole is None else _Kept(lines, outline, whole, first, stop)
+    return _Kept(language, lines, outline, whole, first, stop)
 
 
 def _whole(language: str, lines: list[str]) -> SyntaxAt | None:

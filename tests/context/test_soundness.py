@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codefuse_lsp.context import soundness
 from codefuse_lsp.context.grammars import GRAMMARS
 from codefuse_lsp.context.soundness import is_sound, longest_sound
 from codefuse_lsp.context.trees import SyntaxAt, Trees, syntax_at
@@ -82,3 +83,15 @@ def test_any_text_has_an_answer_which_is_a_part_of_it(
     kept = longest_sound(at, text, replaces)
     assert text.startswith(kept)
     assert is_sound(at, text, replaces) == (kept == text)
+
+
+def test_what_takes_too_long_to_tell_is_let_pass_whole_and_never_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = place("x = 1\n│\n", "python")
+    assert longest_sound(at, "y = 2\nz = (") == "y = 2"
+    monkeypatch.setattr(soundness, "BUDGET_S", -1.0)
+    assert longest_sound(at, "y = 2\nz = (") == "y = 2\nz = ("
+
+
+def test_in_a_file_that_its_grammar_does_not_fit_there_is_no_telling() -> None:
+    rubble = "int ) f ( { ;\n}}\nstruct )) {;\n" * 30
+    assert is_sound(place(f"{rubble}│\n{rubble}", "c"), "a b (")

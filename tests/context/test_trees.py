@@ -190,3 +190,8 @@ def test_threads_may_ask_at_once() -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 60
+
+
+def test_a_binary_file_has_no_tree() -> None:
+    assert syntax_at("python", "x = 1\n\0", "") is None
+    assert Trees().at("file:///a", "shellscript", ["\0" * 9_000], 0, 5_000) is None
