@@ -20,7 +20,7 @@ _TAG_LINE = re.compile(r"\s*(</[\w.:-]+>|<!--.*-->)")
 _TAG_END = re.compile(r".*(/>|</[\w.:-]+>|<(br|hr|img|input|link|meta|!doctype)\b[^<>]*>)", re.IGNORECASE)
 _WHOLE_END = re.compile(r"""[)\]}"'`]$|\b(pass|break|continue|None|True|False|true|false|nil|null)$""")
 _GOES_ON = re.compile(r"\s*(func|function|def|if|for|while|class|unless|until|case|when|switch|select)\b")
-_NAMES_AT_END = re.compile(r"\s*(?:return|raise|import|from\s.*\simport|del|global|nonlocal|goto)\s(?:.*\W)?(\w+)")
+_NAMES_AT_END = re.compile(r"\s*(?:import|from\s.*\simport|del|global|nonlocal|goto)\s(?:.*\W)?(\w+)")
 
 
 def is_finished(context: CursorContext, at: SyntaxAt | None) -> bool:

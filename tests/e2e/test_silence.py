@@ -69,8 +69,8 @@ async def test_a_far_end_that_writes_rubbish_leaves_silence_and_is_asked_again(
 @pytest.mark.parametrize(
     ("drawn", "name", "outcome"),
     [
-        ("KEY=‸\n", ".env", "private file"),
-        ("key = ‸\n", "id_rsa", "private file"),
+        ("KEY=‸\n", ".env", "ignored file"),
+        ("key = ‸\n", "id_rsa", "ignored file"),
         ("  ‸\n", "a.py", "empty file"),
         ("x = wi‸dth\n", "a.py", "inside a word"),
     ],
