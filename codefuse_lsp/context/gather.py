@@ -140,28 +140,28 @@ def _answer(name: str, future: Future[Sequence[Snippet]]) -> Sequence[Snippet]:
     return ()
 
 
-def _place(cursor: Cursor) -> list[str]:
+def _place(cursor: Cursor) -> str:
     """Return the lines round the cursor, without its own, which changes with each keystroke."""
     before = cursor.window.prefix.split("\n")[:-1]
     after = cursor.window.suffix.split("\n")[1:]
-    return before[-LINES_BEFORE:] + after[:LINES_AFTER]
+    return "\n".join(before[-LINES_BEFORE:] + after[:LINES_AFTER])
 
 
-def _is_news(snippet: Snippet, cursor: Cursor, place: Sequence[str], *, known: bool) -> bool:
+def _is_news(snippet: Snippet, cursor: Cursor, place: str, *, known: bool) -> bool:
     """Return whether a snippet tells more than what the window shows."""
     if not snippet.text.strip():
         return False
     if snippet.path == cursor.window.path and _overlap(snippet.lines, cursor.window_lines):
         return False
     limit = TOO_SIMILAR * (STEADY if known else 1)
-    return line_similarity(snippet.text.split("\n"), place) <= limit
+    return line_similarity(snippet.text, place) <= limit
 
 
 def _are_alike(one: Snippet, other: Snippet) -> bool:
     if one.path == other.path and one.source == other.source and _overlap(one.lines, other.lines):
         return True
     shorter, longer = sorted((one.text, other.text), key=len)
-    return shorter.strip() in longer or line_similarity(shorter.split("\n"), longer.split("\n")) > DUPLICATE
+    return shorter.strip() in longer or line_similarity(shorter, longer) > DUPLICATE
 
 
 def _overlap(one: range, other: range) -> bool:

@@ -45,7 +45,7 @@ def enclosing_headers(lines: Sequence[str], line: int) -> list[int]:
         depth = _depth(text)
         if depth < 0 or depth >= limit or text.lstrip().startswith(("#", "//", "*", "@")):
             continue
-        if text.lstrip()[0] in ")]}":
+        if text.lstrip()[0] in ")]}" or text.strip() == "{":
             limit = depth + 1  # the end of a header, or of a block, that began at this depth
             continue
         limit = depth
@@ -84,6 +84,8 @@ def fields(lines: Sequence[str], header: int) -> list[int]:
     for number in _body(lines, header):
         text, depth = lines[number], _depth(lines[number])
         body = depth if body < 0 else body
+        if number in found:
+            continue  # of the constructor's header
         if depth == body:
             constructor = number if _CONSTRUCTOR.match(text) else -1
             if constructor >= 0:
