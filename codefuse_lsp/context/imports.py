@@ -36,17 +36,19 @@ _ALIASES = {
     "c": ("cpp", "objective-c", "objective-cpp", "cuda-cpp"),
     "css": ("scss", "less"),
 }
-_PATTERNS = {language: re.compile(pattern) for language, pattern in _BEGINNINGS.items()}
-_PATTERNS |= {alias: _PATTERNS[language] for language, aliases in _ALIASES.items() for alias in aliases}
+_LIKE = {alias: language for language, aliases in _ALIASES.items() for alias in aliases}
 
 
 def import_lines(lines: Sequence[str], language: str) -> list[range]:
     """Return the lines of each import statement near the top of a document."""
-    pattern = _PATTERNS.get(language)
+    beginning = _BEGINNINGS.get(_LIKE.get(language, language))
+    if beginning is None:
+        return []
+    pattern = re.compile(beginning)  # kept by `re`
     found: list[range] = []
     stop = 0
-    for number, line in enumerate(lines[:MAX_LINES]) if pattern is not None else ():
-        if number >= stop and pattern is not None and pattern.match(line):
+    for number, line in enumerate(lines[:MAX_LINES]):
+        if number >= stop and pattern.match(line):
             stop = _end(lines, number)
             found.append(range(number, stop))
     return found

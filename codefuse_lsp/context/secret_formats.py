@@ -30,11 +30,11 @@ class Secret:
 class _Format:
     kind: str
     anchors: tuple[str, ...]  # one of these stands in every secret of the format
-    pattern: re.Pattern[str]  # group 1, or the whole match, is the secret
+    pattern: str  # group 1, or the whole match, is the secret; compiled (and kept by `re`) when an anchor is met
 
 
 def _token(kind: str, anchors: str, pattern: str, before: str = "[A-Za-z0-9]") -> _Format:
-    return _Format(kind, tuple(anchors.split()), re.compile(f"(?<!{before}){pattern}"))
+    return _Format(kind, tuple(anchors.split()), f"(?<!{before}){pattern}")
 
 
 # Sources: the issuers' own pages, named at the lines, and the rules of gitleaks (config/gitleaks.toml), which agree.
@@ -136,8 +136,9 @@ def merged(found: list[Secret]) -> list[Secret]:
 def _formatted(text: str) -> Iterator[Secret]:
     for form in FORMATS:
         if any(anchor in text for anchor in form.anchors):
-            for match in form.pattern.finditer(text):
-                yield Secret(*match.span(form.pattern.groups), form.kind)
+            pattern = re.compile(form.pattern)
+            for match in pattern.finditer(text):
+                yield Secret(*match.span(pattern.groups), form.kind)
     if "://" in text:
         for match in _USERINFO.finditer(text):
             if not _NO_SECRET.match(match[1]):
