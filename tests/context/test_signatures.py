@@ -157,6 +157,16 @@ def test_a_name_that_a_package_passes_on_is_followed_to_its_module(tmp_path: Pat
     assert found(tmp_path, "main.py", "from app import Stack\n") == {"app/stack.py": STACK_CLASS + "\n"}
 
 
+def test_what_is_named_near_the_cursor_comes_before_what_is_only_imported(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        put(tmp_path / f"{name}.py", f"def make_{name}(): ...\n")
+    source = Signatures([tmp_path], lambda path: True)
+    text = "from a import make_a\nfrom b import make_b\nfrom c import make_c\n" + "\n" * 60 + "x = make_c()\n‸\n"
+    snippets = source.find(cursor_in(text, path=str(tmp_path / "main.py")), time.monotonic() + 60)
+    ranked = sorted(snippets, key=lambda snippet: -snippet.score)
+    assert [Path(snippet.path).stem for snippet in ranked] == ["c", "a", "b"]
+
+
 def test_packages_that_pass_each_other_round_come_to_an_end(tmp_path: Path) -> None:
     put(tmp_path / "a.py", "from b import x\n")
     put(tmp_path / "b.py", "from a import x\n")
