@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from codefuse_lsp.context.secret_formats import is_near_private_key
 from codefuse_lsp.context.similarity import words
-from codefuse_lsp.context.snippets import Cursor, Document, Snippet, text_of
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Document, Snippet, text_of
 
 CHUNK_LINES, STRIDE_LINES = 20, 10
 SEGMENT_LINES = 600  # counting many chunks at once is cheaper
@@ -26,7 +26,6 @@ EDITED_SEGMENT_LINES = 120  # indexing few lines again is cheaper; where an edit
 LINES_BEFORE, LINES_AFTER = 20, 10  # of the cursor's place, whose words are looked for
 MAX_WORDS = 200  # of the cursor's place: a count must fit a byte
 MAX_WORDS_A_CHUNK = 250
-MAX_LINE_CHARS = 500  # longer lines are data, or were made by a machine
 MAX_LINES = 20_000  # of a document; the rest is not looked at
 MAX_DOCUMENTS = 60
 MIN_SCORE = 0.1  # below, only words that stand anywhere are shared
@@ -182,5 +181,5 @@ def _best_places(segments: Sequence[Segment], asked: frozenset[str], shown: rang
 def _snippet(place: _Place, document: Document) -> Snippet:
     lines = document.lines[place.start : place.start + CHUNK_LINES]
     blank = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    text = text_of([line[:MAX_LINE_CHARS] for line in lines])
+    text = text_of(lines)
     return Snippet(Neighbours.name, document.path, document.language, place.start + blank, text, place.score)

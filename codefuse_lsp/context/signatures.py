@@ -18,14 +18,14 @@ from codefuse_lsp.context.imports import import_lines
 from codefuse_lsp.context.languages import language_of
 from codefuse_lsp.context.modules import PYTHON, SCRIPT, Asker, Imported, imported, module_files
 from codefuse_lsp.context.outline import outline
-from codefuse_lsp.context.snippets import Cursor, Document, Snippet, text_of
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Document, Snippet, text_of
 
 MAX_FILE_BYTES = 400_000
 MAX_FILES = 200  # outlines that are remembered
 MAX_SNIPPETS = 12
 MAX_HOPS = 3  # of names that a package takes from its own modules
 MAX_NAMES = 12  # of a module that is imported whole
-NEAR_LINES, MAX_LINE_CHARS = 25, 500
+NEAR_LINES = 25
 RECHECK_S = 2.0  # a change on disk is seen this late at most
 
 _WORD = re.compile(r"\w+")
