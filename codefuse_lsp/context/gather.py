@@ -8,11 +8,13 @@ something clearly better turns up, because a prompt's head is only read again if
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 
 from codefuse_lsp.context.similarity import line_similarity
 from codefuse_lsp.context.snippets import Cursor, Snippet, Source
@@ -25,7 +27,6 @@ STEADY = 1.3  # what stands in the prompt counts for this much more than what do
 LINES_BEFORE, LINES_AFTER = 30, 15  # of the cursor's own place
 MIN_LINES = 2  # a snippet is not cut shorter than this
 MAX_DOCUMENTS = 32  # whose choices are remembered
-THREADS = 8
 
 
 @dataclass(slots=True)
@@ -40,8 +41,7 @@ class Gatherer:
     """Asks sources, and remembers for each document what it chose. Not to be called by two threads at once."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, "context")
-        self._running: dict[str, Future[Sequence[Snippet]]] = {}
+        self._threads: dict[str, _Thread] = {}  # by source
         self._memory: OrderedDict[str, _Memory] = OrderedDict()
 
     def gather(
@@ -74,7 +74,9 @@ class Gatherer:
 
     def close(self) -> None:
         """Let go of the threads; what is running is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads.values():
+            thread.close()
+        self._threads.clear()
 
     def _remembered(self, uri: str) -> _Memory:
         memory = self._memory.setdefault(uri, _Memory())
@@ -87,11 +89,41 @@ class Gatherer:
         """Start the sources; one that is still at an earlier question is left alone."""
         asked = {}
         for source in sources:
-            before = self._running.get(source.name)
-            if before is None or before.done():
-                asked[source.name] = self._threads.submit(source.find, cursor, deadline)
-        self._running |= asked
+            if source.name not in self._threads:
+                self._threads[source.name] = _Thread(source.name)
+            if (future := self._threads[source.name].ask(source, cursor, deadline)) is not None:
+                asked[source.name] = future
         return asked
+
+
+class _Thread:
+    """Where one source looks for its answers, one question at a time. It never keeps the process from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._questions: SimpleQueue[tuple[Future[Sequence[Snippet]], Source, Cursor, float] | None] = SimpleQueue()
+        self._current: Future[Sequence[Snippet]] | None = None
+        threading.Thread(target=self._serve, name=f"context {name}", daemon=True).start()
+
+    def ask(self, source: Source, cursor: Cursor, deadline: float) -> Future[Sequence[Snippet]] | None:
+        """Return the answer to come; None while the source is at an earlier question."""
+        if self._current is not None and not self._current.done():
+            return None
+        self._current = Future()
+        self._questions.put((self._current, source, cursor, deadline))
+        return self._current
+
+    def close(self) -> None:
+        """End the thread once it has answered what it was asked."""
+        self._questions.put(None)
+
+    def _serve(self) -> None:
+        while (question := self._questions.get()) is not None:
+            future, source, cursor, deadline = question
+            try:
+                future.set_result(source.find(cursor, deadline))
+            except Exception as error:  # of any source: the others must go on
+                future.set_exception(error)
+            del question, cursor  # a whole document
 
 
 def chosen(
@@ -140,28 +172,28 @@ def _answer(name: str, future: Future[Sequence[Snippet]]) -> Sequence[Snippet]:
     return ()
 
 
-def _place(cursor: Cursor) -> list[str]:
+def _place(cursor: Cursor) -> str:
     """Return the lines round the cursor, without its own, which changes with each keystroke."""
     before = cursor.window.prefix.split("\n")[:-1]
     after = cursor.window.suffix.split("\n")[1:]
-    return before[-LINES_BEFORE:] + after[:LINES_AFTER]
+    return "\n".join(before[-LINES_BEFORE:] + after[:LINES_AFTER])
 
 
-def _is_news(snippet: Snippet, cursor: Cursor, place: Sequence[str], *, known: bool) -> bool:
+def _is_news(snippet: Snippet, cursor: Cursor, place: str, *, known: bool) -> bool:
     """Return whether a snippet tells more than what the window shows."""
     if not snippet.text.strip():
         return False
     if snippet.path == cursor.window.path and _overlap(snippet.lines, cursor.window_lines):
         return False
     limit = TOO_SIMILAR * (STEADY if known else 1)
-    return line_similarity(snippet.text.split("\n"), place) <= limit
+    return line_similarity(snippet.text, place) <= limit
 
 
 def _are_alike(one: Snippet, other: Snippet) -> bool:
     if one.path == other.path and one.source == other.source and _overlap(one.lines, other.lines):
         return True
     shorter, longer = sorted((one.text, other.text), key=len)
-    return shorter.strip() in longer or line_similarity(shorter.split("\n"), longer.split("\n")) > DUPLICATE
+    return shorter.strip() in longer or line_similarity(shorter, longer) > DUPLICATE
 
 
 def _overlap(one: range, other: range) -> bool:

@@ -14,8 +14,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from codefuse_lsp.context.credential_files import credentials_in
 from codefuse_lsp.context.gitignore import Rule, last_match, parse_rules, path_parts
@@ -29,6 +30,8 @@ MAX_FILES, MAX_PATHS = 2_000, 10_000  # ignore files and verdicts that are remem
 RECHECK_S = 1.0  # a change on disk is seen this late at most
 CASE_INSENSITIVE = sys.platform in ("win32", "darwin")  # as `core.ignoreCase` is set there by `git init`
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 Stamp = tuple[int, int, int] | None  # of a file: time of change in ns, size, inode; None where there is none
 
 
@@ -40,6 +43,16 @@ class _File:
     name: str  # for the sentence
     rules: tuple[Rule, ...]
     stamp: Stamp = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What holds for all paths in a folder."""
+
+    opened: Path  # the folder that the user opened: it and what is round it are wanted
+    files: tuple[_File, ...]  # that hold rules, or may hold them later
+    ignored_by: tuple[_File, Rule] | None  # the folder itself, or one round it
+    checked_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Ignore:
         self._clock = clock
         self._lock = threading.Lock()
         self._verdicts: OrderedDict[str, _Verdict] = OrderedDict()
+        self._known_folders: OrderedDict[Path, _Folder] = OrderedDict()
         self._files: OrderedDict[Path, _File] = OrderedDict()
 
     def reason(self, path: str | PurePath, language: str | None = None) -> str | None:
@@ -88,9 +102,12 @@ class Ignore:
             return None
         if "\0" in str(path):
             return "The document's path is none that a file can have."
-        with self._lock:
-            verdict = self._verdict(_absolute(path))
-        if verdict.reason is None and (language or language_of(path)) in self._languages_off:
+        absolute = _absolute(path)
+        verdict = self._fresh(absolute)
+        if verdict is None:
+            with self._lock:
+                verdict = self._verdict(absolute)
+        if verdict.reason is None and self._languages_off and (language or language_of(path)) in self._languages_off:
             return f"Files in {language or language_of(path)} are turned off (setting languages_off)."
         return verdict.reason
 
@@ -101,68 +118,89 @@ class Ignore:
             return f"{PurePath(path).name} lies outside the workspace."
         return self.reason(path)
 
+    def _fresh(self, path: str) -> _Verdict | None:
+        """Return the verdict on a path if it was looked at a moment ago; waits for nobody."""
+        known = self._verdicts.get(path)
+        return known if known is not None and self._clock() - known.checked_s < RECHECK_S else None
+
     def _verdict(self, path: str) -> _Verdict:
         known, now = self._verdicts.get(path), self._clock()
-        if known is not None and now - known.checked_s < RECHECK_S:
-            return known
         real = os.path.realpath(path)
-        paths = (path,) if real == path else (path, real)
-        walks = [self._walk(Path(one)) for one in paths]
-        evidence = (real, *(file.stamp for _, files in walks for file in files))
+        paths = [Path(one) for one in ((path,) if real == path else (path, real))]
+        folders = [self._folder(one.parent) for one in paths]
+        evidence = (real, *(file.stamp for folder in folders for file in folder.files))
         if known is not None and known.evidence == evidence:
             reason = known.reason
         else:
-            reasons = (self._judged(Path(one), *walk) for one, walk in zip(paths, walks, strict=True))
+            reasons = (self._judged(one, folder) for one, folder in zip(paths, folders, strict=True))
             reason = next(filter(None, reasons), None)
-        self._verdicts[path] = verdict = _Verdict(reason, evidence, now)
-        self._verdicts.move_to_end(path)
-        if len(self._verdicts) > MAX_PATHS:
-            self._verdicts.popitem(last=False)
+        verdict = _Verdict(reason, evidence, now)
+        _remember(self._verdicts, path, verdict, MAX_PATHS)
         return verdict
 
-    def _walk(self, path: Path) -> tuple[Path, list[_File]]:
+    def _folder(self, folder: Path) -> _Folder:
+        known, now = self._known_folders.get(folder), self._clock()
+        if known is not None and now - known.checked_s < RECHECK_S:
+            return known
+        opened, files = self._walk(folder)
+        if known is not None and known.files == files:
+            known = replace(known, checked_s=now)
+        else:
+            parts = path_parts(folder.parts, ignore_case=self._ignore_case)
+            depths = range(len(opened.parts) + 1, len(parts) + 1)  # what lies in an ignored folder is ignored
+            decisions = (_decisive(parts[:depth], files, is_folder=True) for depth in depths)
+            known = _Folder(opened, files, next((d for d in decisions if d and not d[1].negated), None), now)
+        _remember(self._known_folders, folder, known, MAX_FILES)
+        return known
+
+    def _walk(self, folder: Path) -> tuple[Path, tuple[_File, ...]]:
         """Return the folder that the user opened, below which rules are asked, and the files that hold the rules."""
-        opened = next((f for f in self._folders if f in path.parents), None)
-        root = _repository(opened or path.parent)
-        opened = opened or root or path.parent
+        around = (folder, *folder.parents)
+        opened = next((f for f in self._folders if f in around), None)
+        root = _repository(opened or folder)
+        opened = opened or root or folder
         root = root or opened
-        folders = [f for f in reversed(path.parents) if f.is_relative_to(root)]
         files = [self._file(root, root / EXCLUDE_FILE)]
-        files += [self._file(folder, folder / name) for folder in folders for name in IGNORE_FILES]
-        return opened, [*files, _File(opened, SETTING, self._patterns)]
+        for one in reversed(around[: around.index(root) + 1]):
+            files += [self._file(one, one / name) for name in IGNORE_FILES]
+        return opened, (*files, _File(opened, SETTING, self._patterns))
 
     def _file(self, base: Path, path: Path) -> _File:
         known, stamp = self._files.get(path), _stamp(path)
         if known is None or known.stamp != stamp:
             rules = () if stamp is None else parse_rules(_read(path), ignore_case=self._ignore_case)
-            self._files[path] = known = _File(base, str(path), rules, stamp)
-            if len(self._files) > MAX_FILES:
-                self._files.popitem(last=False)
-        self._files.move_to_end(path)
+            known = _File(base, str(path), rules, stamp)
+            _remember(self._files, path, known, MAX_FILES)
         return known
 
-    def _judged(self, path: Path, opened: Path, files: Sequence[_File]) -> str | None:
+    def _judged(self, path: Path, folder: _Folder) -> str | None:
         if kind := credentials_in(path):
             return f"{path.name} is one of the files that usually hold {kind}, which never enter a prompt."
-        files = [file for file in files if file.rules]
-        parts = path_parts(path.parts, ignore_case=self._ignore_case)
-        for depth in range(len(opened.parts) + 1, len(parts) + 1):  # what lies in an ignored folder is ignored
-            file, rule = _decisive(parts[:depth], files, is_folder=depth < len(parts))
-            if file is not None and rule is not None and not rule.negated:
-                where = SETTING if file.name == SETTING else f"{_shown(file.name, opened)}, line {rule.line}"
-                return f"{_shown(path, opened)} is ignored by the pattern '{rule.text}' ({where})."
-        return None
+        decision = folder.ignored_by
+        if decision is None:
+            parts = path_parts(path.parts, ignore_case=self._ignore_case)
+            decision = _decisive(parts, folder.files, is_folder=False)
+        if decision is None or decision[1].negated:
+            return None
+        file, rule = decision
+        where = SETTING if file.name == SETTING else f"{_shown(file.name, folder.opened)}, line {rule.line}"
+        return f"{_shown(path, folder.opened)} is ignored by the pattern '{rule.text}' ({where})."
 
 
-def _decisive(
-    parts: Sequence[bytes], files: Sequence[_File], *, is_folder: bool
-) -> tuple[_File, Rule] | tuple[None, None]:
+def _decisive(parts: Sequence[bytes], files: Sequence[_File], *, is_folder: bool) -> tuple[_File, Rule] | None:
     """Return the rule that decides on a path, and the file that it is from: the last that has one."""
     for file in reversed(files):
         base = len(file.base.parts)
         if base < len(parts) and (rule := last_match(file.rules, parts[base:], is_folder=is_folder)) is not None:
             return file, rule
-    return None, None
+    return None
+
+
+def _remember(known: OrderedDict[_Key, _Value], key: _Key, value: _Value, at_most: int) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > at_most:
+        known.popitem(last=False)
 
 
 def _absolute(path: str | PurePath) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from codefuse_lsp.context.snippets import Cursor, Snippet
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Snippet, text_of
 
 MAX_LINES = 500  # of a document that are looked at: imports stand at its top
 MAX_STATEMENT_LINES = 60
@@ -36,17 +36,19 @@ _ALIASES = {
     "c": ("cpp", "objective-c", "objective-cpp", "cuda-cpp"),
     "css": ("scss", "less"),
 }
-_PATTERNS = {language: re.compile(pattern) for language, pattern in _BEGINNINGS.items()}
-_PATTERNS |= {alias: _PATTERNS[language] for language, aliases in _ALIASES.items() for alias in aliases}
+_LIKE = {alias: language for language, aliases in _ALIASES.items() for alias in aliases}
 
 
 def import_lines(lines: Sequence[str], language: str) -> list[range]:
     """Return the lines of each import statement near the top of a document."""
-    pattern = _PATTERNS.get(language)
+    beginning = _BEGINNINGS.get(_LIKE.get(language, language))
+    if beginning is None:
+        return []
+    pattern = re.compile(beginning)  # kept by `re`
     found: list[range] = []
     stop = 0
-    for number, line in enumerate(lines[:MAX_LINES]) if pattern is not None else ():
-        if number >= stop and pattern is not None and pattern.match(line):
+    for number, line in enumerate(lines[:MAX_LINES]):
+        if number >= stop and pattern.match(line[:MAX_LINE_CHARS]):
             stop = _end(lines, number)
             found.append(range(number, stop))
     return found
@@ -61,7 +63,7 @@ class Imports:
         """Return the statements that the window leaves out, as one snippet."""
         document = cursor.document
         above = [r for r in import_lines(document.lines, document.language) if r.stop <= cursor.window_lines.start]
-        text = "".join(document.lines[i].rstrip() + "\n" for lines in above for i in lines)
+        text = text_of([document.lines[i] for lines in above for i in lines])
         text = text if len(text) <= MAX_CHARS else text[: text.rfind("\n", 0, MAX_CHARS) + 1]
         return [Snippet(self.name, document.path, document.language, above[0].start, text, 1.0)] if text else []
 
@@ -70,7 +72,7 @@ def _end(lines: Sequence[str], start: int) -> int:
     """Return the line after a statement: where its brackets are closed again."""
     depth = 0
     for number in range(start, min(len(lines), start + MAX_STATEMENT_LINES)):
-        line = lines[number]
+        line = lines[number][:MAX_LINE_CHARS]
         depth += sum(map(line.count, "({[")) - sum(map(line.count, ")}]"))
         if depth <= 0 and not line.rstrip().endswith("\\"):
             return number + 1

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from codefuse_lsp.context.languages import language_of
@@ -74,12 +75,13 @@ class Nearby:
                 for entry, _ in zip(entries, range(MAX_ENTRIES), strict=False):
                     if language_of(entry.name) == language and entry.is_file():
                         stat = entry.stat()
-                        if stat.st_size <= MAX_FILE_BYTES and self._may_read(Path(entry.path)):
+                        if stat.st_size <= MAX_FILE_BYTES:
                             found.append((stat.st_mtime_ns, entry.path))
         except (OSError, ValueError):
             return []
-        newest = sorted(found, reverse=True)[:MAX_FILES]
-        return sorted((Path(path), changed_ns) for changed_ns, path in newest)
+        newest = ((Path(path), changed_ns) for changed_ns, path in sorted(found, reverse=True))
+        readable = (file for file in newest if self._may_read(file[0]))  # asked for no more than are needed
+        return sorted(islice(readable, MAX_FILES))
 
 
 def _document(path: Path, language: str, changed_ns: int) -> Document:

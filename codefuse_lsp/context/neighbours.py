@@ -8,15 +8,17 @@ nothing of where documents come from.
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from codefuse_lsp.context.secret_formats import is_near_private_key
 from codefuse_lsp.context.similarity import words
-from codefuse_lsp.context.snippets import Cursor, Document, Snippet, text_of
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Document, Snippet, text_of
 
 CHUNK_LINES, STRIDE_LINES = 20, 10
 SEGMENT_LINES = 600  # counting many chunks at once is cheaper
@@ -24,14 +26,13 @@ EDITED_SEGMENT_LINES = 120  # indexing few lines again is cheaper; where an edit
 LINES_BEFORE, LINES_AFTER = 20, 10  # of the cursor's place, whose words are looked for
 MAX_WORDS = 200  # of the cursor's place: a count must fit a byte
 MAX_WORDS_A_CHUNK = 250
-MAX_LINE_CHARS = 500  # longer lines are data, or were made by a machine
 MAX_LINES = 20_000  # of a document; the rest is not looked at
 MAX_DOCUMENTS = 60
 MIN_SCORE = 0.1  # below, only words that stand anywhere are shared
 MAX_CHUNKS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """A run of lines, and for each word of it the chunks that have it: a number with one byte a chunk, 1 or 0."""
 
@@ -43,19 +44,29 @@ class Segment:
         """Yield Jaccard's figure of each chunk that has enough in common with `asked`, and the line where it starts."""
         shared = asked & self.chunks_with.keys()
         counts = sum(map(self.chunks_with.__getitem__, shared)).to_bytes(len(self.sizes), "little")
-        if max(counts) < MIN_SCORE * len(asked):
+        least = max(1, math.ceil(MIN_SCORE * len(asked)))  # both together have no fewer words than `asked` alone
+        if max(counts) < least:
             return
         for number, (count, size) in enumerate(zip(counts, self.sizes, strict=True)):
-            if count and (score := count / (len(asked) + size - count)) >= MIN_SCORE:
+            if count >= least and (score := count / (len(asked) + size - count)) >= MIN_SCORE:
                 yield score, number * STRIDE_LINES
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
+class _Place(NamedTuple):
     """A chunk of a document."""
 
     score: float
     start: int
+
+
+@dataclass(slots=True)
+class _Indexed:
+    """What is remembered of a document; `version` is None while it is being typed in."""
+
+    version: int | None
+    segments: list[Segment]
+    question: object = None
+    places: list[_Place] = field(default_factory=list)
 
 
 class Neighbours:
@@ -65,8 +76,7 @@ class Neighbours:
 
     def __init__(self, documents: Callable[[Cursor, float], Sequence[Document]]) -> None:
         self._documents = documents
-        self._index: OrderedDict[str, tuple[int, Sequence[Segment]]] = OrderedDict()  # path -> version, segments
-        self._places: OrderedDict[str, tuple[object, list[_Place]]] = OrderedDict()  # path -> question, answer
+        self._index: OrderedDict[str, _Indexed] = OrderedDict()  # by path
 
     def find(self, cursor: Cursor, deadline: float) -> Sequence[Snippet]:
         """Return the chunks most like the cursor's place; documents not indexed by the deadline come next time."""
@@ -75,31 +85,32 @@ class Neighbours:
         for document in self._documents(cursor, deadline):
             if time.monotonic() > deadline:
                 break
-            shown = cursor.window_lines if document.path == cursor.window.path else range(0)
-            found += [(place, document) for place in self._best_places(document, asked, shown)]
+            is_own = document.path == cursor.window.path
+            indexed = self._indexed(document, cursor.line if is_own else None)
+            question = (asked, cursor.window_lines if is_own else range(0))
+            if indexed.question != question:
+                indexed.question = question
+                indexed.places = heapq.nlargest(MAX_CHUNKS, _best_places(indexed.segments, *question))
+            found += [(place, document) for place in indexed.places]
         best = heapq.nsmallest(MAX_CHUNKS, found, key=lambda f: (-f[0].score, f[1].path, f[0].start))
         return [_snippet(place, document) for place, document in best]
 
-    def _best_places(self, document: Document, asked: frozenset[str], shown: range) -> list[_Place]:
-        question = (document.version, asked, shown)
-        before = self._places.get(document.path)
-        if before is None or before[0] != question:
-            places = list(_best_places(self._segments(document), asked, shown))
-            self._places[document.path] = before = (question, heapq.nlargest(MAX_CHUNKS, places))
-        self._places.move_to_end(document.path)
-        if len(self._places) > MAX_DOCUMENTS:
-            self._places.popitem(last=False)
-        return before[1]
-
-    def _segments(self, document: Document) -> Sequence[Segment]:
-        version, segments = self._index.get(document.path, (None, ()))
-        if version != document.version:
-            segments = segmented(document.lines[:MAX_LINES], segments)
-            self._index[document.path] = (document.version, segments)
+    def _indexed(self, document: Document, typed_line: int | None) -> _Indexed:
+        """Return the index of a document as it is now, but for the line that is being typed."""
+        known = self._index.get(document.path)
+        if known is None or known.version is None or typed_line is not None or known.version != document.version:
+            lines = list(document.lines[:MAX_LINES])
+            if typed_line is not None:
+                lines[typed_line : typed_line + 1] = ["\n"]
+            segments = segmented(lines, known.segments if known is not None else [])
+            if known is None or segments != known.segments:
+                known = _Indexed(None, segments)
+            known.version = document.version if typed_line is None else None
+            self._index[document.path] = known
         self._index.move_to_end(document.path)
         if len(self._index) > MAX_DOCUMENTS:
             self._index.popitem(last=False)
-        return segments
+        return known
 
 
 def asked_words(cursor: Cursor) -> frozenset[str]:
@@ -170,5 +181,5 @@ def _best_places(segments: Sequence[Segment], asked: frozenset[str], shown: rang
 def _snippet(place: _Place, document: Document) -> Snippet:
     lines = document.lines[place.start : place.start + CHUNK_LINES]
     blank = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    text = text_of([line[:MAX_LINE_CHARS] for line in lines])
+    text = text_of(lines)
     return Snippet(Neighbours.name, document.path, document.language, place.start + blank, text, place.score)

@@ -29,7 +29,13 @@ def outline(text: str, language: str) -> dict[str, str]:
     if root is None:
         return {}
     found = _python(root, text.encode("utf-8", "surrogatepass")) if language in PYTHON else _script(root, text)
-    return {name: signature[:MAX_SIGNATURE_CHARS] for name, signature in found if name}
+    return {name: _bounded(signature) for name, signature in found if name}
+
+
+def _bounded(signature: str) -> str:
+    if len(signature) <= MAX_SIGNATURE_CHARS:
+        return signature
+    return signature[: max(signature.rfind("\n", 0, MAX_SIGNATURE_CHARS), 0)] or signature[:MAX_SIGNATURE_CHARS]
 
 
 def _python(root: Node, source: bytes) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,8 @@ class Recent:
 
     def touched(self, path: str, start: int, stop: int, at_s: float) -> None:
         """Take note of the lines from `start` up to, not including, `stop`, at a time of any one clock."""
-        place = _Place(path, max(0, start), max(start + 1, min(stop, start + MAX_LINES)), at_s)
+        start = max(0, start)
+        place = _Place(path, start, max(start + 1, min(stop, start + MAX_LINES)), at_s)
         others = []
         for other in self._places:
             if (joined := _joined(place, other)) is None:

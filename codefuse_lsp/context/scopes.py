@@ -9,30 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from codefuse_lsp.context.snippets import Cursor, Snippet
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Snippet, text_of
 
 MAX_LINES_UP = 5_000
+MAX_SCOPES = 12  # the innermost
 MAX_HEADER_LINES = 12
 MAX_CLASS_LINES = 400  # of a class that are looked through for fields
 MAX_FIELDS = 24
 
 _HEADER = re.compile(
-    r"\s*(?:(?:export|default|declare|public|private|protected|internal|static|abstract|final|sealed|partial|async"
+    r"\s*+(?:(?:export|default|declare|public|private|protected|internal|static|abstract|final|sealed|partial|async"
     r"|override|virtual|readonly|unsafe|extern|pub(?:\([\w:]+\))?|const|inline|open|data|local)\s+)*"
     r"(?:class|def|function\*?|fn|func|fun|impl|struct|interface|trait|enum|union|module|mod|namespace|type|record|object"
     r"|protocol|extension|package)\b"
-    r"|\s*(?:[\w<>\[\],.*&:?]+\s+){0,6}[\w$~]+\s*\([^;]*$"  # a method without a keyword, as in Java and C++
+    r"|\s*+(?:[\w<>\[\],.*&:?]+\s+){0,6}[\w$~]+\s*+\([^;]*$"  # a method without a keyword, as in Java and C++
 )
 _CONTROL = re.compile(
-    r"\s*[})]*\s*(?:if|elif|else|for|foreach|while|with|try|except|catch|finally|switch|match|case|do|return|unless|until"
+    r"\s*+[})]*+\s*+(?:if|elif|else|for|foreach|while|with|try|except|catch|finally|switch|match|case|do|return|unless|until"
     r"|await|throw|new|yield|assert|print|lock|using|defer|go|select|loop|when|default)\b"
 )
 _CLASS = re.compile(r"(?:^|\s)(?:class|struct|interface|trait|impl|enum|record|object|protocol|union)\s")
-_CONSTRUCTOR = re.compile(r"\s*(?:def __init__|constructor|def initialize|fn new|(?:public\s+)?[A-Z]\w*)\s*\(")
-_ASSIGNED_FIELD = re.compile(r"\s*(?:self|this)\.#?\w+\s*(?::[^=]+)?=(?!=)|\s*@\w+\s*=(?!=)")
+_CONSTRUCTOR = re.compile(r"\s*+(?:def __init__|constructor|def initialize|fn new|(?:public\s+)?[A-Z]\w*)\s*+\(")
+_ASSIGNED_FIELD = re.compile(r"\s*+(?:self|this)\.#?\w+\s*+(?::[^=]+)?=(?!=)|\s*+@\w+\s*+=(?!=)")
 _DECLARED_FIELD = re.compile(
-    r"\s*(?:(?:public|private|protected|internal|static|final|readonly|pub|var|let|val|const|declare)\s+)*"
-    r"(?:[\w$#]+\s*[?!]?:\s*[^(=]+(?:=.*)?|[\w<>\[\],.?]+\s+\w+\s*(?:=.*)?;)\s*,?;?\s*$"
+    r"\s*+(?:(?:public|private|protected|internal|static|final|readonly|pub|var|let|val|const|declare)\s+)*"
+    r"(?:[\w$#]+\s*+[?!]?:\s*+[^(=]+(?:=.*)?|[\w<>\[\],.?]+\s+\w+\s*+(?:=.*)?;)\s*+,?;?\s*+$"
 )
 
 
@@ -41,17 +42,17 @@ def enclosing_headers(lines: Sequence[str], line: int) -> list[int]:
     found: list[int] = []
     limit = _depth_at(lines, line)
     for number in range(min(line, len(lines)) - 1, max(-1, line - MAX_LINES_UP), -1):
-        text = lines[number]
+        text = lines[number][:MAX_LINE_CHARS]
         depth = _depth(text)
         if depth < 0 or depth >= limit or text.lstrip().startswith(("#", "//", "*", "@")):
             continue
-        if text.lstrip()[0] in ")]}":
+        if text.lstrip()[0] in ")]}" or text.strip() == "{":
             limit = depth + 1  # the end of a header, or of a block, that began at this depth
             continue
         limit = depth
         if _HEADER.match(text) and not _CONTROL.match(text):
             found.append(number)
-        if depth == 0:
+        if depth == 0 or len(found) == MAX_SCOPES:
             break
     return found[::-1]
 
@@ -68,12 +69,12 @@ class Scopes:
         headers = enclosing_headers(document.lines, cursor.line)
         for header in headers:
             shown += _statement(document.lines, header)
-            if _CLASS.search(document.lines[header]):
+            if _CLASS.search(document.lines[header][:MAX_LINE_CHARS]):
                 shown += fields(document.lines, header)
         hidden = sorted({number for number in shown if number < window.start})
         if not hidden:
             return []
-        text = "".join(document.lines[number].rstrip() + "\n" for number in hidden)
+        text = text_of([document.lines[number] for number in hidden])
         return [Snippet(self.name, document.path, document.language, hidden[0], text, 1.0)]
 
 
@@ -82,8 +83,11 @@ def fields(lines: Sequence[str], header: int) -> list[int]:
     found: list[int] = []
     body = constructor = -1
     for number in _body(lines, header):
-        text, depth = lines[number], _depth(lines[number])
+        text = lines[number][:MAX_LINE_CHARS]
+        depth = _depth(text)
         body = depth if body < 0 else body
+        if number in found:
+            continue  # of the constructor's header
         if depth == body:
             constructor = number if _CONSTRUCTOR.match(text) else -1
             if constructor >= 0:
@@ -112,7 +116,8 @@ def _statement(lines: Sequence[str], start: int) -> range:
     """Return the lines of a header, up to where its brackets are closed."""
     open_brackets = 0
     for number in range(start, min(len(lines), start + MAX_HEADER_LINES)):
-        open_brackets += sum(map(lines[number].count, "([")) - sum(map(lines[number].count, ")]"))
+        line = lines[number][:MAX_LINE_CHARS]
+        open_brackets += sum(map(line.count, "([")) - sum(map(line.count, ")]"))
         if open_brackets <= 0:
             return range(start, number + 1)
     return range(start, start + 1)
@@ -132,5 +137,6 @@ def _depth_at(lines: Sequence[str], line: int) -> int:
 
 def _depth(line: str) -> int:
     """Return the column of the first letter; -1 for a blank line."""
+    line = line[:MAX_LINE_CHARS]
     stripped = line.lstrip()
     return len(line[: len(line) - len(stripped)].expandtabs(8)) if stripped else -1

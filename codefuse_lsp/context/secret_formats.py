@@ -30,11 +30,11 @@ class Secret:
 class _Format:
     kind: str
     anchors: tuple[str, ...]  # one of these stands in every secret of the format
-    pattern: re.Pattern[str]  # group 1, or the whole match, is the secret
+    pattern: str  # group 1, or the whole match, is the secret; compiled (and kept by `re`) when an anchor is met
 
 
 def _token(kind: str, anchors: str, pattern: str, before: str = "[A-Za-z0-9]") -> _Format:
-    return _Format(kind, tuple(anchors.split()), re.compile(f"(?<!{before}){pattern}"))
+    return _Format(kind, tuple(anchors.split()), f"(?<!{before}){pattern}")
 
 
 # Sources: the issuers' own pages, named at the lines, and the rules of gitleaks (config/gitleaks.toml), which agree.
@@ -97,7 +97,9 @@ _OPERATOR = re.compile(
     r"""(?:[bBrRuU]{0,2}(?=["'`])|(?=[^\s"'`]))"""
 )
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\\n]++|\\.)*+)({quote}|\Z)") for quote in ('"', "'", "`")}
-_BARE = re.compile(r"[^\s\"'`,;(){}\[\]<>]{8,512}+(?=[ \t]*(?:[;,#\r\n]|\Z))")
+_SETTING_NAME = re.compile(r"[ \t]*(?:export |- )?[\w.-]*")
+_DOTTED = re.compile(r"[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)+")
+_BARE = re.compile(r"[^\s\"'`,;(){}\[\]<>]{6,512}+(?=[ \t]*(?:[;,#\r\n]|\Z))")
 _PASSWORD_NAME = re.compile(r"(?:passw(?:or)?d|passphrase|pwd)\d*$")
 _KEY_NAME = re.compile(
     r"(?:secret|token|credentials?|auth|(?:api|access|private|secret|account|auth|crypt|encryption|signing|master|shared"
@@ -136,8 +138,9 @@ def merged(found: list[Secret]) -> list[Secret]:
 def _formatted(text: str) -> Iterator[Secret]:
     for form in FORMATS:
         if any(anchor in text for anchor in form.anchors):
-            for match in form.pattern.finditer(text):
-                yield Secret(*match.span(form.pattern.groups), form.kind)
+            pattern = re.compile(form.pattern)
+            for match in pattern.finditer(text):
+                yield Secret(*match.span(pattern.groups), form.kind)
     if "://" in text:
         for match in _USERINFO.finditer(text):
             if not _NO_SECRET.match(match[1]):
@@ -202,9 +205,22 @@ def _assigned_at(text: str, lower: str, at: int, name_stop: int) -> Secret | Non
         judge = _is_password if is_password and sure else _is_random
         return Secret(*match.span(1), "password" if is_password else "key") if judge(match[1]) else None
     bare = _BARE.match(text, start)
-    if bare is None or operator[0].strip() not in ("=", ":") or not _is_random(bare[0], 8 if is_password else 16):
+    if bare is None or operator[0].strip() not in ("=", ":") or _DOTTED.fullmatch(bare[0]):
         return None
-    return Secret(*bare.span(), "password" if is_password else "key")
+    if _is_random(bare[0]) or (is_password and _is_setting(text, at, operator[0], bare)):
+        return Secret(*bare.span(), "password" if is_password else "key")
+    return None
+
+
+def _is_setting(text: str, at: int, operator: str, bare: re.Match[str]) -> bool:
+    """Return whether a password without quotes stands alone on its line, as in YAML and files of variables.
+
+    In code, what has no quotes is a variable, and has no digit in it as a rule.
+    """
+    line_start = text.rfind("\n", 0, at) + 1
+    alone = operator in ("=", ": ") and _SETTING_NAME.fullmatch(text, max(line_start, at - 80), at) is not None
+    ends = text[bare.end() : bare.end() + 1] in ("", "\r", "\n", " ")
+    return alone and ends and any(map(str.isdigit, bare[0])) and _is_password(bare[0])
 
 
 def _is_password(value: str) -> bool:
@@ -222,7 +238,7 @@ def _is_random(value: str, least_chars: int = MIN_KEY_CHARS) -> bool:
     is_mixed = letters and (digits or (value.lower() != value and value.upper() != value))
     if not is_mixed or _NO_SECRET.match(value):
         return False
-    if _LABEL.fullmatch(value) or _CAMEL.fullmatch(value) or "://" in value:
+    if _LABEL.fullmatch(value) or _CAMEL.fullmatch(value) or "://" in value or "[" in value:
         return False
     return entropy_bits(value) >= _ENTROPY_BITS
 

@@ -44,12 +44,13 @@ class Redacted:
 
 
 @dataclass(frozen=True, slots=True)
-class RedactedSides:
-    """The text before and after a cursor without secrets; `inside` tells that the cursor stands in one."""
+class RedactedPrompt:
+    """What surrounds a cursor, and other texts with it, without secrets."""
 
     prefix: str
     suffix: str
-    inside: bool
+    others: tuple[str, ...]
+    inside: bool  # the cursor stands in a secret: there is nothing to suggest
     restorations: Mapping[str, str]
     kinds: tuple[str, ...] = ()
 
@@ -65,37 +66,29 @@ def redact_all(texts: Sequence[str], key: bytes) -> list[Redacted]:
 
     All have the same `restorations`.
     """
-    found = [_found(text) for text in texts]
-    known = {
-        text[s.start : s.stop]: s.kind
-        for text, spans in zip(texts, found, strict=True)
-        for s in spans
-        if s.stop - s.start >= MIN_REPEATED_CHARS
-    }
-    names = _Names(key)
-    done = []
-    for text, spans in zip(texts, found, strict=True):
-        spans = merged([*spans, *_repeated(text, known)]) if known else spans
-        done.append((names.replaced(text, spans), tuple(s.kind for s in spans)))
+    found, names = _found_together(texts), _Names(key)
+    done = [
+        (names.replaced(text, spans), tuple(s.kind for s in spans)) for text, spans in zip(texts, found, strict=True)
+    ]
     return [Redacted(text, names.restorations, kinds) for text, kinds in done]
 
 
-def redact_sides(prefix: str, suffix: str, key: bytes) -> RedactedSides:
-    """Return both sides of a cursor redacted as the one text they are; a secret across the cursor shows on neither."""
-    whole, cursor = prefix + suffix, len(prefix)
-    spans = _found(whole)
-    known = {whole[s.start : s.stop]: s.kind for s in spans if s.stop - s.start >= MIN_REPEATED_CHARS}
-    spans = merged([*spans, *_repeated(whole, known)])
-    inside = next((s for s in spans if s.start < cursor < s.stop), None)
-    names = _Names(key)
-    before = [s for s in spans if s.stop <= cursor]
-    after = [Secret(s.start - cursor, s.stop - cursor, s.kind) for s in spans if s.start >= cursor]
-    if inside is not None:
-        before.append(Secret(inside.start, cursor, inside.kind))
-        after.insert(0, Secret(0, inside.stop - cursor, inside.kind))
-    kinds = tuple(s.kind for s in spans)
-    return RedactedSides(
-        names.replaced(prefix, before), names.replaced(suffix, after), inside is not None, names.restorations, kinds
+def redact_prompt(prefix: str, suffix: str, others: Sequence[str], key: bytes) -> RedactedPrompt:
+    """Return both sides of a cursor redacted as the one text they are, and what goes with them.
+
+    A secret across the cursor shows on neither side.
+    """
+    cursor, names = len(prefix), _Names(key)
+    spans, *found = _found_together([prefix + suffix, *others])
+    before = [Secret(s.start, min(s.stop, cursor), s.kind) for s in spans if s.start < cursor]
+    after = [Secret(max(s.start - cursor, 0), s.stop - cursor, s.kind) for s in spans if s.stop > cursor]
+    return RedactedPrompt(
+        names.replaced(prefix, before),
+        names.replaced(suffix, after),
+        tuple(names.replaced(text, its) for text, its in zip(others, found, strict=True)),
+        any(s.start < cursor < s.stop for s in spans),
+        names.restorations,
+        tuple(s.kind for its in (spans, *found) for s in its),
     )
 
 
@@ -159,6 +152,20 @@ def _read_key(path: Path) -> bytes | None:
         return None
     key = path.read_bytes()
     return key if len(key) == KEY_BYTES else None
+
+
+def _found_together(texts: Sequence[str]) -> list[list[Secret]]:
+    """Return the secrets of each text; what is known for one by any of them is one in all."""
+    found = [_found(text) for text in texts]
+    known = {
+        text[s.start : s.stop]: s.kind
+        for text, spans in zip(texts, found, strict=True)
+        for s in spans
+        if s.stop - s.start >= MIN_REPEATED_CHARS
+    }
+    if not known:
+        return found
+    return [merged([*spans, *_repeated(text, known)]) for text, spans in zip(texts, found, strict=True)]
 
 
 def _found(text: str) -> list[Secret]:

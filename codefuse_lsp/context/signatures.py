@@ -7,6 +7,7 @@ change. Python, JavaScript and TypeScript.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -17,15 +18,17 @@ from codefuse_lsp.context.imports import import_lines
 from codefuse_lsp.context.languages import language_of
 from codefuse_lsp.context.modules import PYTHON, SCRIPT, Asker, Imported, imported, module_files
 from codefuse_lsp.context.outline import outline
-from codefuse_lsp.context.snippets import Cursor, Document, Snippet, text_of
+from codefuse_lsp.context.snippets import MAX_LINE_CHARS, Cursor, Document, Snippet, text_of
 
 MAX_FILE_BYTES = 400_000
 MAX_FILES = 200  # outlines that are remembered
 MAX_SNIPPETS = 12
 MAX_HOPS = 3  # of names that a package takes from its own modules
 MAX_NAMES = 12  # of a module that is imported whole
+NEAR_LINES = 25
 RECHECK_S = 2.0  # a change on disk is seen this late at most
 
+_WORD = re.compile(r"\w+")
 Stamp = tuple[int, int] | None
 
 
@@ -47,7 +50,9 @@ class Signatures:
         self._folders = [Path(folder) for folder in folders]
         self._may_read = may_read
         self._modules: OrderedDict[Path, _Module] = OrderedDict()
-        self._last: tuple[object, float, list[Snippet]] = (None, 0.0, [])
+        self._question: object = None  # the imports that were last looked up
+        self._asked_s = 0.0
+        self._found: dict[Path, dict[str, str]] = {}  # and what they mean
 
     def find(self, cursor: Cursor, deadline: float) -> Sequence[Snippet]:
         """Return a snippet for each file of the workspace that the document imports from."""
@@ -56,24 +61,37 @@ class Signatures:
             return []
         statements = [document.lines[i] for lines in import_lines(document.lines, document.language) for i in lines]
         question, now = (document.path, text_of(statements)), time.monotonic()
-        if question == self._last[0] and now - self._last[1] < RECHECK_S:
-            return self._last[2]
-        snippets = self._answer(document, text_of([line.lstrip() for line in statements]), deadline)
-        if time.monotonic() <= deadline:
-            self._last = (question, now, snippets)
-        return snippets
+        if question != self._question or now - self._asked_s >= RECHECK_S:
+            self._found = self._imported(document, text_of([line.lstrip() for line in statements]), deadline)
+            is_whole = time.monotonic() <= deadline
+            self._question, self._asked_s = (question if is_whole else None), now
+        return self._snippets(cursor)
 
-    def _answer(self, document: Document, statements: str, deadline: float) -> list[Snippet]:
+    def _imported(self, document: Document, statements: str, deadline: float) -> dict[Path, dict[str, str]]:
         found: dict[Path, dict[str, str]] = {}
         for one in imported(statements, document.language):
             if time.monotonic() > deadline or len(found) >= MAX_SNIPPETS:
                 break
             for path, name, signature in self._resolved(one, Path(document.path), document.language, MAX_HOPS):
                 found.setdefault(path, {})[name] = signature
+        found.pop(Path(document.path), None)
+        return found
+
+    def _snippets(self, cursor: Cursor) -> list[Snippet]:
+        """Return a snippet for each file, those first whose names stand near the cursor, else in the imports' order."""
+        lines, line = cursor.document.lines, cursor.line
+        near = [*lines[max(0, line - NEAR_LINES) : line], *lines[line + 1 : line + 1 + NEAR_LINES]]
+        used = set(_WORD.findall("".join(text[:MAX_LINE_CHARS] for text in near)))
         return [
-            Snippet(self.name, str(path), language_of(path), 0, "\n".join(signatures.values()) + "\n", 1 / (1 + rank))
-            for rank, (path, signatures) in enumerate(found.items())
-            if str(path) != document.path
+            Snippet(
+                self.name,
+                str(path),
+                language_of(path),
+                0,
+                "\n".join(signatures.values()) + "\n",
+                1 / (1 + rank) + (not used.isdisjoint(signatures)),
+            )
+            for rank, (path, signatures) in enumerate(self._found.items())
         ]
 
     def _resolved(self, one: Imported, importer: Path, language: str, hops: int) -> list[tuple[Path, str, str]]:

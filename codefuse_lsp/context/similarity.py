@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from functools import lru_cache
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w+")
@@ -36,11 +35,18 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return both / (len(one) + len(other) - both) if both else 0.0
 
 
-def line_similarity(one: Iterable[str], other: Iterable[str]) -> float:
+def line_similarity(one: str, other: str) -> float:
     """Return Dice's coefficient of the lines of two texts, as llama.vim compares chunks (autoload/llama.vim)."""
-    counted = [Counter(s for line in lines if len(s := line.strip()) >= MIN_LINE_CHARS) for lines in (one, other)]
-    total = sum(count.total() for count in counted)
-    return 2 * (counted[0] & counted[1]).total() / total if total else 0.0
+    (first, first_total), (second, second_total) = _line_counts(one), _line_counts(other)
+    fewer, more = (first, second) if len(first) < len(second) else (second, first)
+    shared = sum(min(count, more.get(line, 0)) for line, count in fewer.items())
+    return 2 * shared / (first_total + second_total) if shared else 0.0
+
+
+@lru_cache(maxsize=512)  # the same few texts are compared at each keystroke
+def _line_counts(text: str) -> tuple[dict[str, int], int]:
+    counts = Counter(s for line in text.split("\n") if len(s := line.strip()) >= MIN_LINE_CHARS)
+    return counts, counts.total()
 
 
 @lru_cache(maxsize=1 << 15)

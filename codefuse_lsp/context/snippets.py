@@ -12,6 +12,8 @@ from typing import Protocol
 
 from codefuse_lsp.context.cursor import CursorContext
 
+MAX_LINE_CHARS = 500  # what is longer is data, or was made by a machine: no more of it is read or told
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -74,8 +76,8 @@ class Source(Protocol):
 
 
 def text_of(lines: Sequence[str]) -> str:
-    r"""Return lines with '\n' as line end, without blank ones at the edges."""
-    kept = [line.rstrip() for line in lines]
+    r"""Return lines with '\n' as line end, without blank ones at the edges; very long ones are cut."""
+    kept = [line[:MAX_LINE_CHARS].rstrip() for line in lines]
     while kept and not kept[-1]:
         kept.pop()
     start = next((i for i, line in enumerate(kept) if line), 0)

@@ -120,9 +120,11 @@ def test_a_late_source_is_not_waited_for_and_its_last_word_stands(gatherer: Gath
     late, quick = Fixed("a", [snippet(numbered("x"))]), Fixed("b", [snippet(numbered("y"), source="b")])
     shares = {"a": 0.5, "b": 0.5}
     late.hold = threading.Event()
-    assert [s.source for s in gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares)] == ["b"]
+    assert [
+        s.source for s in gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares, deadline_s=1)
+    ] == ["b"]
     assert late.calls == 1
-    gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares)
+    gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares, deadline_s=1)
     assert late.calls == 1  # it is still at its first question
     late.hold.set()
     found: tuple[Snippet, ...] = ()
@@ -131,7 +133,7 @@ def test_a_late_source_is_not_waited_for_and_its_last_word_stands(gatherer: Gath
         found = gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares, deadline_s=1)
     assert [s.source for s in found] == ["b", "a"]
     late.hold = threading.Event()
-    again = gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares)
+    again = gatherer.gather(CURSOR, [late, quick], budget_chars=1000, shares=shares, deadline_s=1)
     late.hold.set()
     assert again == found
 

@@ -103,6 +103,16 @@ def test_scores_are_jaccards_figure_of_each_chunk(lines: list[str]) -> None:
             assert score == len(asked & chunk) / len(asked | chunk)
 
 
+def test_typing_on_a_line_indexes_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [*INVOICE, *FILLER, "\n", *FILLER]
+    source = Neighbours(lambda cursor, deadline: [cursor.document])
+    typed = [document("/work/a.py", [*lines[:204], text, *lines[205:]], at) for at, text in enumerate("abc")]
+    first = source.find(cursor_at(typed[0], 204, budget_chars=400), time.monotonic() + 60)
+    monkeypatch.setattr(neighbours, "_segment", lambda *_: pytest.fail("indexed again"))
+    for one in typed[1:]:
+        assert source.find(cursor_at(one, 204, budget_chars=400), time.monotonic() + 60) == first
+
+
 def test_what_is_not_indexed_by_the_deadline_comes_next_time() -> None:
     source = Neighbours(lambda cursor, deadline: [document("/work/billing.py", INVOICE)])
     assert source.find(CURSOR, time.monotonic() - 1) == []
@@ -125,4 +135,3 @@ def test_the_index_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Neighbours(lambda cursor, deadline: [document(f"/work/{i}.py", INVOICE) for i in range(9)])
     source.find(CURSOR, time.monotonic() + 60)
     assert len(source._index) <= 3
-    assert len(source._places) <= 3

@@ -16,7 +16,7 @@ from codefuse_lsp.context.secrets import (
     machine_key,
     redact,
     redact_all,
-    redact_sides,
+    redact_prompt,
     restore,
 )
 
@@ -121,16 +121,24 @@ def test_a_secret_across_the_cursor_shows_on_neither_side(text: str, at: int, to
     at = min(at, len(text))
     whole = f"{text[:at]}\n'{token}'\n{text[at:]}"
     cursor = at + 2 + inside
-    sides = redact_sides(whole[:cursor], whole[cursor:], KEY)
+    sides = redact_prompt(whole[:cursor], whole[cursor:], [], KEY)
     assert sides.inside
-    assert token[:inside] not in sides.prefix or len(token[:inside]) < 8
+    assert not sides.prefix.endswith(token[:inside])
+    assert not sides.suffix.startswith(token[inside:])
     assert restore(sides.prefix, sides.restorations) + restore(sides.suffix, sides.restorations) == whole
 
 
 def test_a_cursor_beside_a_secret_is_not_inside_it() -> None:
-    sides = redact_sides('password = "hunter2', '"\n', KEY)
+    sides = redact_prompt('password = "hunter2', '"\n', [], KEY)
     assert (sides.inside, sides.suffix) == (False, '"\n')
     assert "hunter2" not in sides.prefix
+
+
+def test_what_goes_with_the_code_is_redacted_with_it() -> None:
+    prompt = redact_prompt('login("hunter2!', '")\n', ['password = "hunter2!"\n', "x = 1\n"], KEY)
+    assert "hunter2!" not in prompt.prefix + prompt.others[0]
+    assert prompt.others[1] == "x = 1\n"
+    assert restore(prompt.prefix + prompt.suffix, prompt.restorations) == 'login("hunter2!")\n'
 
 
 def test_the_key_of_a_machine_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

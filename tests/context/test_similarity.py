@@ -35,4 +35,4 @@ def test_jaccard_is_a_share_and_the_same_both_ways(one: str, other: str) -> None
     ],
 )
 def test_lines_are_compared_as_a_bag(one: list[str], other: list[str], expected: float) -> None:
-    assert line_similarity(one, other) == expected
+    assert line_similarity("\n".join(one), "\n".join(other)) == expected

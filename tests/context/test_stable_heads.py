@@ -92,7 +92,7 @@ def replay(name: str, opened: dict[str, Document], keystrokes: int) -> Replay:
 @pytest.mark.parametrize("name", TYPED)
 def test_the_head_of_the_prompt_stays_while_a_file_is_typed(name: str, record_property) -> None:  # type: ignore[no-untyped-def]
     opened = {str(STDLIB / name): Document(str(STDLIB / name), "python", 1, read(name)) for name in OPEN}
-    seen = replay(name, opened, keystrokes=400)
+    seen = replay(name, opened, keystrokes=300)
     share = seen.unchanged / seen.keystrokes
     cuts = statistics.quantiles(seen.seconds, n=100)
     record_property("unchanged_share", share)
