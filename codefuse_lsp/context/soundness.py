@@ -69,7 +69,7 @@ class Ground:
 
 def is_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> bool:
     """Return whether `text` may replace `replaces` characters right of the cursor; yes where there is no telling."""
-    return at is None or _fits(ground(at), text, replaces, body=True)
+    return at is None or _is_right(at, text, replaces) or _fits(ground(at), text, replaces, body=True)
 
 
 def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
@@ -77,7 +77,7 @@ def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
 
     It is cut at line ends, else in its first line before a bracket or a word that is too many.
     """
-    if at is None:
+    if at is None or _is_right(at, text, replaces):
         return text
     on = ground(at)
     if _fits(on, text, replaces, body=True):
@@ -111,19 +111,28 @@ def ground(at: SyntaxAt) -> Ground:
 
 
 def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
-    at, line_start = on.at, _line_start(on.at)
     if not on.tails or not text:
         return True
-    inserted = text.encode("utf-8", "surrogatepass")
-    stop = at.cursor + _byte_length(at.source[at.cursor :], replaces)
-    to_come = body_to_come(at.language, at.source[line_start : at.cursor] + inserted) if body else b""
+    line = on.at.source[_line_start(on.at) : on.at.cursor] + text.encode("utf-8", "surrogatepass")
+    to_come = body_to_come(on.at.language, line) if body else b""
     for tail in (*on.tails, to_come) if to_come else on.tails:
         if time.thread_time() > on.ends:
             return body  # of the whole there is no telling; a part is not worth the time
-        flaws = _flaws(at.edited(at.cursor, stop, inserted + tail), line_start)
+        flaws = _flaws_with(on.at, text, replaces, tail)
         if flaws is None or flaws.within(on.flaws):
             return True
     return False
+
+
+def _is_right(at: SyntaxAt, text: str, replaces: int) -> bool:
+    """Return whether the file has no flaw at all with a text, whatever it had before."""
+    flaws = _flaws_with(at, text, replaces, b"")
+    return flaws is not None and not flaws.total
+
+
+def _flaws_with(at: SyntaxAt, text: str, replaces: int, tail: bytes) -> Flaws | None:
+    stop = at.cursor + _byte_length(at.source[at.cursor :], replaces)
+    return _flaws(at.edited(at.cursor, stop, text.encode("utf-8", "surrogatepass") + tail), _line_start(at))
 
 
 def _parts(text: str) -> Iterator[str]:
