@@ -42,13 +42,13 @@ class SyntaxAt:
         """The root of the tree."""
         return self.tree.root_node
 
-    def edited(self, start: int, stop: int, text: bytes) -> SyntaxAt | None:
+    def edited(self, start: int, stop: int, text: bytes, deadline_s: float = WINDOW_DEADLINE_S) -> SyntaxAt | None:
         """Return the tree with bytes `start` to `stop` replaced and the cursor behind `text`; None if not in time."""
         source = self.source[:start] + text + self.source[stop:]
         end, start_point = start + len(text), _point(self.source, start)
         tree = self.tree.copy()
         tree.edit(start, stop, end, start_point, _point(self.source, stop), _point(source, end))
-        new = parse_bytes(source, self.language, tree, WINDOW_DEADLINE_S)
+        new = parse_bytes(source, self.language, tree, deadline_s)
         return None if new is None else replace(self, source=source, tree=new, cursor=end)
 
 
