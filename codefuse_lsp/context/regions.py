@@ -51,7 +51,8 @@ class Outline:
 
 def outline_of(lines: list[str], root: Node | None, language: str) -> Outline:
     """Return where the statements begin of a text whose tree is `root`, None when it could not be had in time."""
-    if root is None or root.child_count > MOST_STATEMENTS:
+    has_other_line_ends = any(not line.endswith("\n") for line in lines[:-1])  # which tree-sitter does not count
+    if root is None or root.child_count > MOST_STATEMENTS or has_other_line_ends:
         return Outline(lines, None)
     if language in _NOT_DIVIDED:
         return Outline(lines, ())

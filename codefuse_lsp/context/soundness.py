@@ -33,7 +33,8 @@ from codefuse_lsp.context.trees import SyntaxAt
 
 MAX_VISITS = 4_000  # nodes looked at for flaws; a file with more of them is beyond telling
 MOST_FLAWS = 4  # elsewhere; with more the grammar does not fit the file, as C's does not fit C++ or macros
-BUDGET_S = 0.04  # for all that is tried of one text
+BUDGET_S = 0.04  # for all that is tried of one text, the last try not counted
+DEADLINE_S = 0.02  # for one try
 MAX_PARTS = 24  # of a text that are tried
 NEAR_BYTES = 200  # round what is put in, where the flaws are looked for that a grammar lets pass
 _HOLDERS = re.compile("statement|clause|definition|block|element|tag")  # nodes that may hold such flaws
@@ -69,7 +70,8 @@ class Ground:
 
 def is_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> bool:
     """Return whether `text` may replace `replaces` characters right of the cursor; yes where there is no telling."""
-    return at is None or _fits(ground(at), text, replaces, body=True)
+    ends = time.thread_time() + BUDGET_S
+    return at is None or _passes(at, text, replaces) or _fits(_ground(at, ends), text, replaces, body=True)
 
 
 def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
@@ -77,20 +79,30 @@ def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
 
     It is cut at line ends, else in its first line before a bracket or a word that is too many.
     """
-    if at is None:
+    ends = time.thread_time() + BUDGET_S
+    if at is None or _passes(at, text, replaces):
         return text
-    on = ground(at)
+    on = _ground(at, ends)
     if _fits(on, text, replaces, body=True):
         return text
     return next((part for part in _parts(text) if _fits(on, part, replaces, body=False)), "")
 
 
-def ground(at: SyntaxAt) -> Ground:
+def _passes(at: SyntaxAt, text: str, replaces: int) -> bool:
+    """Return whether a text may stand without a closer look: with it the file has no flaw, or nobody can tell."""
+    if at.language in _NEVER_WRONG:
+        return True
+    before = _flaws(at, _line_start(at))
+    if before is None or before.total >= 3 * MOST_FLAWS:
+        return True
+    flaws = _flaws_with(at, text, replaces, b"")
+    return flaws is not None and not flaws.total
+
+
+def _ground(at: SyntaxAt, ends: float) -> Ground:
     """Return what the text round a cursor has anyway."""
-    ends, line_start = time.thread_time() + BUDGET_S, _line_start(at)
-    flaws = _flaws(at, line_start)
-    if flaws is None or flaws.total >= 3 * MOST_FLAWS or at.language in _NEVER_WRONG:
-        return Ground(at, Flaws(0, 0), (), ends)
+    line_start = _line_start(at)
+    flaws = _flaws(at, line_start) or Flaws(0, 0)
     if not flaws.total:
         return Ground(at, flaws, (b"",), ends)
     tails = closers(at.language, at.source[: at.cursor], at.source[at.cursor :])
@@ -98,7 +110,7 @@ def ground(at: SyntaxAt) -> Ground:
     for tail in sorted(filter(None, tails), key=len):
         if time.thread_time() > ends:
             return Ground(at, flaws, (), ends)
-        closed = _flaws(at.edited(at.cursor, at.cursor, tail), line_start)
+        closed = _flaws(at.edited(at.cursor, at.cursor, tail, DEADLINE_S), line_start)
         if closed is not None and closed.total < min(others.total for others in found):
             length = len(tail)
         found += [closed] if closed is not None else []
@@ -111,19 +123,23 @@ def ground(at: SyntaxAt) -> Ground:
 
 
 def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
-    at, line_start = on.at, _line_start(on.at)
     if not on.tails or not text:
         return True
-    inserted = text.encode("utf-8", "surrogatepass")
-    stop = at.cursor + _byte_length(at.source[at.cursor :], replaces)
-    to_come = body_to_come(at.language, at.source[line_start : at.cursor] + inserted) if body else b""
+    line = on.at.source[_line_start(on.at) : on.at.cursor] + text.encode("utf-8", "surrogatepass")
+    to_come = body_to_come(on.at.language, line) if body else b""
     for tail in (*on.tails, to_come) if to_come else on.tails:
         if time.thread_time() > on.ends:
             return body  # of the whole there is no telling; a part is not worth the time
-        flaws = _flaws(at.edited(at.cursor, stop, inserted + tail), line_start)
+        flaws = _flaws_with(on.at, text, replaces, tail)
         if flaws is None or flaws.within(on.flaws):
             return True
     return False
+
+
+def _flaws_with(at: SyntaxAt, text: str, replaces: int, tail: bytes) -> Flaws | None:
+    stop = at.cursor + _byte_length(at.source[at.cursor :], replaces)
+    new = at.edited(at.cursor, stop, text.encode("utf-8", "surrogatepass") + tail, DEADLINE_S)
+    return _flaws(new, _line_start(at))
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -174,7 +190,7 @@ def _touches(node: Node, near: range) -> object:
 
 def _without_line(at: SyntaxAt) -> SyntaxAt | None:
     start, end = _line_start(at), at.source.find(b"\n", at.cursor)
-    return at.edited(start, len(at.source) if end < 0 else end, b"")
+    return at.edited(start, len(at.source) if end < 0 else end, b"", DEADLINE_S)
 
 
 def _byte_length(source: bytes, characters: int) -> int:

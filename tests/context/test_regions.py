@@ -67,3 +67,9 @@ def outline_moved(lines: list[str]) -> Outline:
 
 def test_a_text_of_which_much_has_changed_is_looked_at_anew() -> None:
     assert OUTLINE.moved(["x\n"] * 1_000) is None
+
+
+def test_lines_that_end_as_on_an_old_mac_are_read_in_windows() -> None:
+    lines = [line.replace("\n", "\r") for line in LINES]
+    first, stop = outline(lines).region(3_002)
+    assert 0 < first < 3_002 < stop < len(lines)
