@@ -141,6 +141,12 @@ async def test_many_small_hogs_are_one_large_one(unsafe: bool) -> None:
     assert (outcome.status, outcome.reason) == ("killed", "memory")
 
 
+async def test_the_machine_keeps_some_memory_whatever_a_program_holds_it_in() -> None:
+    limits = Limits(wall_s=60, spare_bytes=1 << 60)  # as if there were hardly any left
+    outcome = await run_python("import time; time.sleep(60)", limits=limits, unsafe=True)
+    assert (outcome.status, outcome.reason) == ("killed", "memory")
+
+
 async def test_one_huge_allocation_is_refused(unsafe: bool) -> None:
     outcome = await run_python("bytearray(10 << 30)", unsafe=unsafe)
     assert outcome.status == "failed" and "MemoryError" in outcome.output
