@@ -198,9 +198,9 @@ async def test_the_real_model_is_measured_from_document_to_verdict(
     settings = Settings(device="cpu", completion_timeout=120.0)
     connection = Connection(settings)
     try:
-        found = await infilling(tasks, ("healed", "shipped"), settings, plan, connection, lambda message, part: None)
+        found = await infilling(tasks, ("shipped",), settings, plan, connection, lambda message, part: None)
     finally:
         await connection.close()
-    assert found["forms"]["healed"]["passed"] >= 1 and found["passed"] >= 1
+    assert found["total"] == 2 and found["passed"] >= 1
     assert found["new_syntax_errors"] == 0 and found["latency_ms"]["p50"] > 0
     assert after_of(tasks[0]) == "\n"
