@@ -117,6 +117,15 @@ class Settings:
     completion_timeout: float = _workspace(
         15.0, "Seconds after which ghost text that has not come is given up.", low=0.5, high=120
     )
+    completion_confidence: float = _workspace(
+        0.0, "Ghost text ends before the first token that the model finds less probable than this.", low=0, high=1
+    )
+    completion_ahead: str = _machine(
+        "auto", "Compute what may come next while nobody asks; auto does so on a GPU.", choices=("auto", "on", "off")
+    )
+    completion_log: bool = _machine(
+        True, "Keep the last prompts and answers on this disk, for you alone, so that `why ID --rebuild` can show them."
+    )
     languages_off: tuple[str, ...] = _workspace((), "Language ids in which ghost text stays silent.")
     ignore: tuple[str, ...] = _workspace((), "Patterns, in .gitignore's form, of files that never enter a prompt.")
 

@@ -16,7 +16,7 @@ from codefuse_lsp.generation.connection import Connection, Status
 from codefuse_lsp.generation.request import Chunk, Priority
 from codefuse_lsp.prompts.chat import Reference
 from codefuse_lsp.prompts.formats import Turn, restorer
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

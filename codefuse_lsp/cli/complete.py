@@ -15,11 +15,16 @@ from codefuse_lsp import config
 from codefuse_lsp.cli import screen
 from codefuse_lsp.cli.files import read_text
 from codefuse_lsp.config import Settings
-from codefuse_lsp.context.cursor import CursorContext, cursor_context
+from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.languages import language_of
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.generation.connection import Connection, Status
-from codefuse_lsp.suggestions.pipeline import Silence, Suggester, Suggestion
+from codefuse_lsp.suggestions.asked import asked_at
+from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
+from codefuse_lsp.suggestions.log import RequestLog
+from codefuse_lsp.suggestions.outcome import Silence, Suggestion
+from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
 
 SHOWN_LINES = 4  # of the file, above the suggestion
@@ -54,20 +59,25 @@ async def _ask(
     try:
         await connection.wait()
         report("Asking the model", None)
-        suggester = Suggester(connection, settings, Trace(config.data_dir() / FILE_NAME))
-        context = cursor_context(
+        folder = config.data_dir()
+        root = next((p for p in path.absolute().parents if (p / ".git").exists()), path.absolute().parent)
+        surroundings = Surroundings([root], settings.ignore, settings.languages_off, key_folder=folder)
+        log = RequestLog(folder / LOG_NAME if settings.completion_log else None)
+        suggester = Suggester(connection, settings, Trace(folder / FILE_NAME), surroundings, log)
+        asked = asked_at(
             lines,
             line,
             column,
             uri=path.absolute().as_uri(),
-            path=str(path),
+            path=str(path.absolute()),
             language=language_of(str(path)),
             version=0,
             budget_chars=suggester.budget_chars,
+            invoked=True,
         )
-        outcome = await suggester.suggest(context, line, invoked=True)
+        outcome = await suggester.suggest(asked)
         await suggester.close()
-        return outcome, context
+        return outcome, asked.context
     finally:
         await connection.close()
 

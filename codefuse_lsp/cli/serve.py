@@ -11,7 +11,7 @@ from codefuse_lsp.cli import screen
 from codefuse_lsp.config import Settings
 from codefuse_lsp.generation.request import ModelCard
 from codefuse_lsp.prompts.formats import Turn, format_for, render, restorer
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 if TYPE_CHECKING:
     from codefuse_lsp.worker.chat_api import Message, RenderChat

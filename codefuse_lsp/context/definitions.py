@@ -6,6 +6,7 @@ is none, or no grammar. Knows nothing of what is done with them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,24 +14,30 @@ from tree_sitter import Node
 
 from codefuse_lsp.context.grammars import LEADING, parse
 
-# Node types, by what they are; of all grammars together, since no type means two things.
+# Node types, by what they are; of all grammars together. A few mean two things: `_name` tells them apart.
 CLASSES = {
     *("class_definition", "class_declaration", "abstract_class_declaration", "class", "interface_declaration"),
     *("enum_declaration", "record_declaration", "annotation_type_declaration"),
     *("struct_item", "enum_item", "union_item", "trait_item", "impl_item", "type_spec"),
+    *("class_specifier", "struct_specifier", "union_specifier", "enum_specifier"),
+    *("struct_declaration", "trait_declaration", "module"),
 }
 FUNCTIONS = {
     *("function_definition", "function_declaration", "generator_function_declaration", "method_definition"),
     *("method_declaration", "constructor_declaration", "compact_constructor_declaration"),
-    *("function_item", "macro_definition"),
+    *("function_item", "macro_definition", "local_function_statement", "method", "singleton_method"),
 }
-ANONYMOUS = {"arrow_function", "function_expression", "generator_function"}
+ANONYMOUS = {"arrow_function", "function_expression", "generator_function", "anonymous_function"}
 # An anonymous function is a definition when one of these gives it a name.
-NAMERS = {"variable_declarator", "assignment_expression", "pair", "public_field_definition", "field_definition"}
+NAMERS = {
+    *("variable_declarator", "assignment_expression", "pair", "public_field_definition", "field_definition"),
+    *("assignment_statement", "field"),
+}
+_BODIES = {"block", "body_statement"}  # of languages that have comments at the top of a body stand before it
 # What stands round a definition and begins with it: the lines of the wrapper belong to the definition.
 WRAPPERS = NAMERS | {
     *("decorated_definition", "export_statement", "expression_statement", "type_declaration"),
-    *("lexical_declaration", "variable_declaration"),
+    *("lexical_declaration", "variable_declaration", "expression_list", "template_declaration", "type_definition"),
 }
 MAX_VISITS = 20_000  # nodes looked at for one line; a minified file has them all on one
 
@@ -106,26 +113,61 @@ def _led_by(leading: Node) -> Iterator[Node]:
     while following is not None and following.type in LEADING:
         following = following.next_named_sibling
     if following is not None:
-        yield from following.named_children if following.type == "block" else (following,)
+        yield from following.named_children if following.type in _BODIES else (following,)
 
 
 def _name(node: Node) -> str | None:
     """Return the name of a definition, '' for one without; None for a node that is no definition."""
-    if node.type in CLASSES or node.type in FUNCTIONS:
-        named = node.child_by_field_name("name") or node.child_by_field_name("type")
-    elif node.type in ANONYMOUS and node.parent is not None and node.parent.type in NAMERS:
-        fields = (node.parent.child_by_field_name(field) for field in ("name", "left", "key", "property"))
-        named = next(filter(None, fields), None)
+    if node.type in CLASSES:
+        if node.type.endswith("_specifier") and node.child_by_field_name("body") is None:
+            return None  # C: a type that is only mentioned
+        named = node.child_by_field_name("name") or node.child_by_field_name("type") or _typedef_name(node)
+        if named is None and node.type == "module":
+            return None  # Ruby has modules; Python's whole file is one
+    elif node.type in FUNCTIONS and (named := node.child_by_field_name("name") or _declared(node)):
+        pass
+    elif node.type in ANONYMOUS or node.type == "function_definition":  # the latter in Lua
+        named = _given_name(node)
+        if named is None:
+            return None
     else:
+        return "" if node.type in FUNCTIONS else None
+    return re.split(r"[.:$]", _text(named))[-1] if named else ""
+
+
+def _given_name(node: Node) -> Node | None:
+    """Return what an anonymous function is assigned to, if anything."""
+    around = node.parent
+    if around is not None and around.type == "expression_list":  # Lua
+        around = around.parent
+    if around is None or around.type not in NAMERS:
         return None
-    return _text(named).rpartition(".")[2] if named else ""
+    fields = (around.child_by_field_name(field) for field in ("name", "left", "key", "property"))
+    return next(filter(None, fields), around.named_child(0) if around.type == "assignment_statement" else None)
+
+
+def _declared(node: Node) -> Node | None:
+    """Return the name inside the declarators of a C function, with its class in front where C++ writes that."""
+    declarator = node.child_by_field_name("declarator")
+    while declarator is not None and (inner := declarator.child_by_field_name("declarator")):
+        declarator = inner
+    return declarator
+
+
+def _typedef_name(node: Node) -> Node | None:
+    around = node.parent
+    is_typedef = around is not None and around.type == "type_definition"
+    return around.child_by_field_name("declarator") if around is not None and is_typedef else None
 
 
 def _owner(node: Node) -> str:
     if node.type == "method_declaration" and (receiver := node.child_by_field_name("receiver")):  # Go
         return _text(receiver).strip("()").split()[-1].lstrip("*").partition("[")[0]
+    named = node.child_by_field_name("name") or _declared(node) or _given_name(node)
+    if named is not None and (qualifier := re.match(r"(\w+)(?:::|[.:])\W?\w+$", _text(named))):  # C++, Lua
+        return qualifier[1]
     parent = node.parent
-    while parent is not None and parent.type not in CLASSES:
+    while parent is not None and not (parent.type in CLASSES and _name(parent) is not None):
         parent = parent.parent
     return (_name(parent) or "") if parent is not None else ""
 
@@ -148,8 +190,8 @@ def _span(node: Node) -> LineSpan:
 
 
 def _before(node: Node) -> Node | None:
-    if node.prev_named_sibling is None and node.parent is not None and node.parent.type == "block":
-        node = node.parent  # tree-sitter-python puts a comment at the top of a body before the body
+    if node.prev_named_sibling is None and node.parent is not None and node.parent.type in _BODIES:
+        node = node.parent
     return node.prev_named_sibling
 
 

@@ -59,7 +59,7 @@ def is_whole(root: Node) -> bool:
 
 def first_flaw_row(root: Node) -> int:
     """Return the last row of the first node that is wrong, missing or without a body: no head beyond it can parse."""
-    rows = (n.end_point.row for n in nodes(root) if n != root and (n.is_error or n.is_missing or _is_bodiless(n)))
+    rows = (n.end_point.row for n in nodes(root) if n != root and (n.is_error or n.is_missing or is_bodiless(n)))
     return next(rows, root.end_point.row)
 
 
@@ -71,10 +71,10 @@ def lines_up_to(lines: list[str], stop: int) -> str:
 
 
 def _lacks_body(root: Node) -> bool:
-    return any(_is_bodiless(node) for node in nodes(root))
+    return any(is_bodiless(node) for node in nodes(root))
 
 
-def _is_bodiless(node: Node) -> bool:
+def is_bodiless(node: Node) -> bool:
     """Return whether a Python statement has no body, or a `try` no handler: the grammar lets both pass."""
     if node.type == "block":
         return node.child_count == 0  # in other languages a block has at least its braces

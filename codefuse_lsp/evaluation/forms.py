@@ -19,7 +19,10 @@ from codefuse_lsp.generation.request import GenerationRequest, ModelCard, Priori
 from codefuse_lsp.prompts.completion import split_heal
 from codefuse_lsp.prompts.escape import restore
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, tags_of
-from codefuse_lsp.suggestions.pipeline import Suggester, Suggestion, healed_remainder
+from codefuse_lsp.suggestions.asked import Asked
+from codefuse_lsp.suggestions.outcome import Suggestion
+from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.stream import healed_remainder
 from codefuse_lsp.suggestions.trace import Trace
 
 SHIPPED = "shipped"
@@ -68,14 +71,14 @@ class Asker:
         self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
         self.suggester = Suggester(connection, settings, Trace())
 
-    async def ask(self, form: str, context: CursorContext, line: int) -> Shown:
-        """Return what this form shows at a cursor on `line`; raises CodeFuseError when the model is gone."""
+    async def ask(self, form: str, asked: Asked) -> Shown:
+        """Return what this form shows at a cursor; raises CodeFuseError when the model is gone."""
         begun = time.perf_counter()
-        shown = await (self._shipped(context, line) if form == SHIPPED else self._first_line(RAW[form], context))
+        shown = await (self._shipped(asked) if form == SHIPPED else self._first_line(RAW[form], asked.context))
         return Shown(shown.text, shown.replaces, shown.silence, round(1e3 * (time.perf_counter() - begun), 1))
 
-    async def _shipped(self, context: CursorContext, line: int) -> Shown:
-        outcome = await self.suggester.suggest(context, line, invoked=False)
+    async def _shipped(self, asked: Asked) -> Shown:
+        outcome = await self.suggester.suggest(asked)
         if isinstance(outcome, Suggestion):
             return Shown(outcome.text, outcome.replaces)
         if outcome.reason in ("model failed", "model not ready"):

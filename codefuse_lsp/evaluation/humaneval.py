@@ -26,7 +26,7 @@ from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import GenerationRequest
 from codefuse_lsp.prompts.formats import ModelFormat, restorer
 from codefuse_lsp.prompts.functions import function_prompt
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 LANGUAGE = "python"
 KS = (1, 10, 100)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.context.cursor import CursorContext, cursor_context
 from codefuse_lsp.evaluation.figures import latencies, percentile, ratio_of_counts
 from codefuse_lsp.evaluation.forms import SHIPPED, Asker
 from codefuse_lsp.evaluation.judging import Verdict, judge_all
@@ -26,6 +25,7 @@ from codefuse_lsp.evaluation.results import Results, default_path
 from codefuse_lsp.evaluation.tasks import Task
 from codefuse_lsp.execution.run import find_wall
 from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.suggestions.asked import Asked, asked_at
 
 Key = tuple[str, str]  # form, a task's id
 
@@ -65,12 +65,12 @@ def after_of(task: Task) -> str:
     return f"\n{task.suffix}" if whole_line else task.suffix
 
 
-def place_of(task: Task, budget_chars: int) -> tuple[CursorContext, int]:
-    """Return the cursor of a task, as an editor tells it, and its line."""
+def place_of(task: Task, budget_chars: int) -> Asked:
+    """Return the cursor of a task, as an editor tells it."""
     lines = list(io.StringIO(task.prompt + after_of(task), newline=""))
     line = task.prompt.count("\n")
     path = f"{task.id.replace('/', '_')}.py"
-    context = cursor_context(
+    return asked_at(
         lines,
         line,
         len(task.prompt) - (task.prompt.rfind("\n") + 1),
@@ -80,7 +80,6 @@ def place_of(task: Task, budget_chars: int) -> tuple[CursorContext, int]:
         version=0,
         budget_chars=budget_chars,
     )
-    return context, line
 
 
 def filled(task: Task, text: str, replaces: int) -> str:
@@ -108,7 +107,7 @@ async def _ask_all(
     count = Count(report, form, len(tasks), len(tasks) - len(missing))
 
     async def ask(task: Task) -> None:
-        shown = await asker.ask(form, *place_of(task, budget_chars))
+        shown = await asker.ask(form, place_of(task, budget_chars))
         results.add({"kind": "shown", "form": form, "task_id": task.id} | asdict(shown))
         count.add()
 

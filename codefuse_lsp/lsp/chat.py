@@ -17,7 +17,7 @@ from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import ChatPrompt, Reference
 from codefuse_lsp.prompts.formats import ModelFormat, Turn, restorer
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 SHORTEST_PAUSE_S = 1 / 30  # between two updates
 

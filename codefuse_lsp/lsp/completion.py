@@ -22,9 +22,10 @@ def register(server: CodeFuseServer) -> None:
     async def completion(ls: CodeFuseServer, params: types.CompletionParams) -> types.CompletionList:
         context = params.context
         invoked = context is None or context.trigger_kind is types.CompletionTriggerKind.Invoked
-        found = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked)
-        if found is None:
+        placed = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked)
+        if not placed:
             return types.CompletionList(is_incomplete=True, items=[])
+        found = placed[0]
         line, column = (document := ls.document(params.text_document.uri)).point(params.position)
         word = _word_before(document.lines[line][:column])
         start = document.position(line, column - len(word))

@@ -14,7 +14,7 @@ from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import explain_prompt
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import restorer
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 QUOTED_LINES = 30  # of the explained code, above the explanation
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
 
-from codefuse_lsp.context.cursor import CursorContext, cursor_context
+from codefuse_lsp.lsp import open_documents
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.suggestions.pipeline import Suggestion
+from codefuse_lsp.suggestions.asked import Asked, asked_at
+from codefuse_lsp.suggestions.outcome import Suggestion
 
 SAMPLE_LINES, SAMPLE_CHARS = 80, 8_000
 ACCEPTED = "codefuse.accepted"  # command that a client runs when a suggestion was taken
@@ -30,7 +32,7 @@ def register(server: CodeFuseServer) -> None:
         chosen = params.context.selected_completion_info
         invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
         found = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked, chosen=chosen)
-        return None if found is None else types.InlineCompletionList([_item(found)])
+        return None if not found else types.InlineCompletionList([_item(placed) for placed in found])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ async def suggestion_at(
     *,
     invoked: bool,
     chosen: types.SelectedCompletionInfo | None = None,
-) -> Placed | None:
-    """Return the suggestion for a position of the document as it is now; None when silent, superseded or outdated.
+) -> list[Placed]:
+    """Return suggestions for a position of the document as it is now; none when silent, superseded or outdated.
 
     With `chosen`, the popup's item counts as typed and the suggestion goes on from there.
     """
@@ -58,11 +60,17 @@ async def suggestion_at(
     version = document.version
     await server.suggester.calibrate(_sample(document, position.line))
     if document.version != version:
-        return None
-    context = context_at(server, document, position, chosen)
-    found = await server.latest.run(uri, server.suggester.suggest(context, position.line, invoked=invoked))
+        return []
+    asked = asked_in(server, document, position, chosen, invoked=invoked)
+    found = await server.latest.run(uri, server.suggester.suggest(asked))
     if not isinstance(found, Suggestion) or server.document(uri).version != version:
-        return None  # a suggestion for yesterday's text is worse than none
+        return []  # a suggestion for yesterday's text is worse than none
+    return [_placed(one, document, position, chosen) for one in (found, *found.alternatives)]
+
+
+def _placed(
+    found: Suggestion, document: Document, position: types.Position, chosen: types.SelectedCompletionInfo | None
+) -> Placed:
     line, column = document.point(position)
     end = document.position(line, column + found.replaces)
     if chosen is not None:
@@ -76,20 +84,24 @@ def _sample(document: Document, line: int) -> str:
     return "".join(document.lines[start : line + SAMPLE_LINES])[:SAMPLE_CHARS]
 
 
-def context_at(
+def asked_in(
     server: CodeFuseServer,
     document: Document,
     position: types.Position,
     chosen: types.SelectedCompletionInfo | None = None,
-) -> CursorContext:
-    """Return what stands round a position, in the window that the settings allow."""
-    lines, (line, column) = document.lines, document.point(position)
+    *,
+    invoked: bool = False,
+) -> Asked:
+    """Return the question at a position, with the window that the settings allow."""
+    open_documents.refresh(server)
+    lines: Sequence[str] = open_documents.snapshot_of(server, document).lines
+    line, column = document.point(position)
     if chosen is not None:
         (_, start), (_, stop) = document.point(chosen.range.start), document.point(chosen.range.end)
         text = lines[line]
         lines = [*lines[:line], text[:start] + chosen.text + text[stop:], *lines[line + 1 :]]
         column = start + len(chosen.text)
-    return cursor_context(
+    return asked_at(
         lines,
         line,
         column,
@@ -98,6 +110,8 @@ def context_at(
         language=document.language_id or "",
         version=document.version or 0,
         budget_chars=server.suggester.budget_chars,
+        invoked=invoked,
+        extends_popup=chosen is not None,
     )
 
 

@@ -18,6 +18,7 @@ from pygls.uris import to_fs_path
 
 from codefuse_lsp import __version__, config
 from codefuse_lsp.config import Scope, Settings
+from codefuse_lsp.context.snippets import Document as Snapshot
 from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
@@ -28,7 +29,10 @@ from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
 from codefuse_lsp.lsp.status import StatusReporter
+from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
+from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
 
 SECTION = "codefuse"  # of workspace/configuration
@@ -74,6 +78,7 @@ class CodeFuseServer(LanguageServer):
         self.work_done = Progress(self)
         self.connection: Connection
         self.suggester: Suggester
+        self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
         self._history: asyncio.Task[Conversations] | None = None
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
@@ -87,7 +92,20 @@ class CodeFuseServer(LanguageServer):
         given |= nested if isinstance(nested, Mapping) else {}
         self.settings, self._warnings = config.apply(self.settings, given, "the editor's settings")
         self.connection = Connection(self.settings, self.status.changed)
-        self.suggester = Suggester(self.connection, self.settings, Trace(config.data_dir() / FILE_NAME))
+        self.suggester = self._make_suggester(params)
+
+    def _make_suggester(self, params: types.InitializeParams) -> Suggester:
+        data, settings = config.data_dir(), self.settings
+        uris = [folder.uri for folder in params.workspace_folders or ()] or [uri for uri in (params.root_uri,) if uri]
+        surroundings = Surroundings(
+            [path for uri in uris if (path := to_fs_path(uri))],
+            settings.ignore,
+            settings.languages_off,
+            open_documents=lambda: tuple(self.snapshots.values()),
+            key_folder=data,
+        )
+        log = RequestLog(data / LOG_NAME if settings.completion_log else None)
+        return Suggester(self.connection, settings, Trace(data / FILE_NAME), surroundings, log)
 
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""

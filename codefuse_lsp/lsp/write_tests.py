@@ -26,7 +26,7 @@ from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import ModelFormat, restorer
 from codefuse_lsp.prompts.heads import Subject
-from codefuse_lsp.suggestions.pipeline import model_format
+from codefuse_lsp.suggestions.requests import model_format
 
 RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
 LARGEST_READ_BYTES = 1 << 20  # of project files that are looked at

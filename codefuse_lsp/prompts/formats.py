@@ -15,6 +15,7 @@ from typing import Literal
 
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.prompts.escape import Restorer, escape, usable
+from codefuse_lsp.prompts.infilling import GAPS
 
 Role = Literal["system", "human", "bot"]
 
@@ -47,6 +48,7 @@ class ModelFormat:
     bos_token: str = ""
     eos_token: str = ""
     turn_separator: str = ""  # between the turns of the codefuse format
+    gap: str = ""  # a family of `infilling.GAPS`, of models that were trained to fill gaps
 
     def __post_init__(self) -> None:
         if self.name not in FORMATS:
@@ -153,7 +155,9 @@ def tags_of(model: ModelFormat) -> tuple[str, ...]:
         tags += ROLE_TAGS[model.name].stop
     elif model.name == "messages":
         tags += COMMON_TAGS
-    elif model.name == "chat_template":
+    if model.gap:
+        tags += [*GAPS[model.gap].tokens, *GAPS[model.gap].stop]
+    if model.name == "chat_template":
         from codefuse_lsp.prompts.chat_template import template_tags  # jinja2 only for those who need it
 
         tags += template_tags(model.chat_template or "")
@@ -201,6 +205,20 @@ def _messages(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     return messages
 
 
+def render_gap(model: ModelFormat, files: Sequence[tuple[str, str]], prefix: str, suffix: str, heal: str) -> Prompt:
+    """Return the prompt for the code between `prefix` and `suffix`, of a model that fills gaps.
+
+    `files` are names and texts of the repository's other code, for families that have a form for it.
+    """
+    gap, tags = GAPS[model.gap], tags_of(model)
+    others = "".join(gap.file_text(escape(name, tags), escape(text, tags)) for name, text in files)
+    text = gap.text(escape(prefix, tags), escape(suffix, tags))
+    return Prompt(_bos(model) + (gap.opening if others else "") + others + text, gap.stop, heal)
+
+
+def _bos(model: ModelFormat) -> str:
+    return model.bos_token if model.bos_token in LEADING_BOS else ""
+
+
 def _plain(model: ModelFormat, turns: Sequence[Turn]) -> str:
-    bos = model.bos_token if model.bos_token in LEADING_BOS else ""
-    return bos + "".join(text + "\n\n" for turn in turns if (text := turn.text.strip("\n")))
+    return _bos(model) + "".join(text + "\n\n" for turn in turns if (text := turn.text.strip("\n")))

@@ -91,5 +91,10 @@ def language_tag(language: str) -> str:
     """Return the line that tells the model the language, as a comment of that language; '' for plain text."""
     if language in ("", "plaintext"):
         return ""
-    name, comment = LANGUAGES.get(language, (language, _HASH))
-    return comment.format(f"language: {name}")
+    return comment(f"language: {display_name(language)}", language)
+
+
+def comment(text: str, language: str) -> str:
+    """Return a line of text as a comment; of an unknown language, behind a number sign."""
+    form = LANGUAGES[language][1] if language in LANGUAGES else _HASH
+    return form.replace("{}", text)

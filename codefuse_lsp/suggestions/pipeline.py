@@ -1,82 +1,93 @@
-"""The way of ghost text: cursor context in, a suggestion or a silence with its reason out.
+"""The way of ghost text: what an editor asks in, a suggestion or a silence with its reason out.
 
-gates -> prompt -> stream -> filters -> fit. Knows prompts and the generation seam; knows nothing of editors.
+gates -> surroundings -> cache -> running answer -> debounce -> prompt -> stream -> filters -> soundness. Knows prompts
+and the generation seam; knows nothing of editors.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import secrets
 import time
-import uuid
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, Priority, Usage
-from codefuse_lsp.prompts.asking import continuation
+from codefuse_lsp.generation.request import ModelCard, Priority
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.prompts.completion import completion_prompt
-from codefuse_lsp.prompts.escape import restore
-from codefuse_lsp.prompts.formats import ModelFormat, Prompt, format_for, tags_of
-from codefuse_lsp.suggestions.filters import FILTERS, Place, is_whole, place_of, swallowed
-from codefuse_lsp.suggestions.trace import Record, Trace
+from codefuse_lsp.prompts.formats import Prompt, tags_of
+from codefuse_lsp.suggestions.account import Account, record_of, said_of
+from codefuse_lsp.suggestions.asked import Asked
+from codefuse_lsp.suggestions.cache import AnswerCache
+from codefuse_lsp.suggestions.confidence import cut_at_doubt
+from codefuse_lsp.suggestions.debounce import Debounce, Moment
+from codefuse_lsp.suggestions.filters import Place
+from codefuse_lsp.suggestions.fitting import Fitted, fitted
+from codefuse_lsp.suggestions.gates import after_looking, before_looking
+from codefuse_lsp.suggestions.log import RequestLog
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.requests import model_format, request_for
+from codefuse_lsp.suggestions.stream import Question, Stream
+from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
+from codefuse_lsp.suggestions.trace import Trace
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
-_KEY = secrets.token_bytes(16)
+SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
+ALTERNATIVES, WARMTH = 2, 0.6  # beside the greedy answer, where the user asked; and their temperature
+PATIENCE = 2  # times as long is waited where the user asked
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Text to show at the cursor; `replaces` characters right of the cursor, on its line, give way to it."""
-
-    id: str
-    text: str
-    replaces: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Nothing to show: the gate or filter that said so, and a sentence for the user."""
-
-    reason: str
-    detail: str
-
-
-@dataclass(slots=True)
-class Answer:
-    """What the model has written so far for one request."""
-
-    text: str = ""  # without the healed beginning
-    usage: Usage | None = None
-    first_token_s: float | None = None
-    failure: Silence | None = None
-    started: float = field(default_factory=time.perf_counter)
+T = TypeVar("T")
 
 
 class Suggester:
     """Makes ghost text for one process and remembers why there was none."""
 
-    def __init__(self, connection: Connection, settings: Settings, trace: Trace) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        trace: Trace,
+        surroundings: Surroundings | None = None,
+        log: RequestLog | None = None,
+    ) -> None:
         self.trace = trace
         self.estimate = TokenEstimate()
+        self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
+        self._settings = settings
+        self._log = log or RequestLog(None)
         self._connection = connection
+        self._cache = AnswerCache()
+        self._debounce = Debounce()
+        self._streams: dict[str, Stream] = {}  # by uri, the newest one
+        self._ahead: asyncio.Task[None] | None = None
+        self._looking = ThreadPoolExecutor(1, "surroundings")
         self._has_calibrated = False
         self._saving: asyncio.Task[None] | None = None
 
     @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self.surroundings.obey(settings.ignore, settings.languages_off)
+
+    @property
     def budget_chars(self) -> int:
         """Characters of code around the cursor that fit the prompt."""
+        return int(self._context_chars * (1 - SNIPPET_SHARE))
+
+    @property
+    def _context_chars(self) -> int:
         return self.estimate.chars_for(self.settings.completion_context)
 
     async def calibrate(self, code: str) -> None:
@@ -88,79 +99,189 @@ class Suggester:
             tokens = await self._connection.count_tokens(code) or 0
             self.estimate.observe(int(len(code) * SAMPLE_SHARE), tokens)
 
-    async def suggest(self, context: CursorContext, line: int, *, invoked: bool) -> Suggestion | Silence:
-        """Return what to show at the cursor, or why nothing; `invoked` waits for a model that is still loading.
-
-        `line` is the cursor's in the document, from 0, for the record.
-        """
-        answer = Answer()
-        outcome: Suggestion | Silence = Silence("cancelled", "The editor or a newer keystroke ended the request.")
+    async def suggest(self, asked: Asked) -> Outcome:
+        """Return what to show at the cursor, or why nothing; who asks themselves waits for a model that is loading."""
+        account = Account(asked)
+        outcome: Outcome = Silence("cancelled", "The editor or a newer keystroke ended the request.")
         try:
-            outcome = closed_gate(context, self.settings) or await self._ask(context, answer, invoked)
+            outcome = await self._outcome(asked, account)
             return outcome
         finally:
-            self._record(context, line, outcome, answer)
+            self._record(outcome, account)
+
+    async def inspect(self, asked: Asked) -> str:
+        """Return exactly what the model would be shown at a cursor; raises CodeFuseError when there is no model."""
+        ready = await self._connection.wait()
+        prepared = await self._look(asked)
+        return self._question(asked, prepared, ready.card)[0].text
+
+    def forget(self, uri: str, path: str) -> None:
+        """Let go of a document that was closed."""
+        self._cache.forget(uri)
+        self.surroundings.closed(uri, path)
+        if stream := self._streams.pop(uri, None):
+            stream.close()
 
     async def close(self) -> None:
-        """Put the last records into their file."""
-        if self._saving is not None:
-            self._saving.cancel()
-        await asyncio.to_thread(self.trace.save)
+        """End what is being written, and put the last records into their files."""
+        for task in filter(None, (self._saving, self._ahead)):
+            task.cancel()
+        for stream in self._streams.values():
+            stream.close()
+        await asyncio.to_thread(self._save)
+        self._looking.shutdown(wait=False, cancel_futures=True)
+        self.surroundings.close()
 
-    async def _ask(self, context: CursorContext, answer: Answer, invoked: bool) -> Suggestion | Silence:
-        if self._connection.ready is None and not invoked:
+    async def _outcome(self, asked: Asked, account: Account) -> Outcome:
+        if not asked.invoked:
+            self._debounce.key_pressed(time.monotonic())
+        if silence := before_looking(asked, self.settings, self.surroundings.ignore):
+            return silence
+        with account.timed("looked_s"):
+            prepared = await self._look(asked)
+        if silence := after_looking(prepared):
+            return silence
+        place = Place(asked.context, block=prepared.intent.is_block)
+        if (known := await self._known(asked, place, prepared, account)) is not None:
+            return known
+        if self._connection.ready is None and not asked.invoked:
             self._connection.start()
             return Silence("model not ready", self._connection.status.message)
-        place = place_of(context)
         try:
-            async with asyncio.timeout(self.settings.completion_timeout):
-                ready = await self._connection.wait()
-                model = model_format(ready.card, self.settings)
-                prompt = completion_prompt(context, model)
-                await self._read(request_for(prompt, place, self.settings), place, tags_of(model), answer)
-                if answer.usage is not None:
-                    self.estimate.observe(len(prompt.text), answer.usage.prompt_tokens)
+            return await self._asked_of_model(asked, place, prepared, account)
         except TimeoutError:
-            if not answer.text:
-                return Silence("too slow", f"No text came within {self.settings.completion_timeout:g} s.")
+            return Silence("too slow", f"No text came within {self.settings.completion_timeout:g} s.")
         except CodeFuseError as error:
             return Silence("model failed", str(error))
-        return answer.failure or fitted(answer.text, place)
 
-    async def _read(self, request: GenerationRequest, place: Place, tags: tuple[str, ...], answer: Answer) -> None:
-        """Read the stream until what may be shown is whole; leaving it early cancels the rest."""
-        raw = ""
-        async with aclosing(self._connection.generate(request)) as chunks:
-            async for chunk in chunks:
-                if answer.first_token_s is None:
-                    answer.first_token_s = time.perf_counter() - answer.started
-                raw += chunk.text
-                answer.usage = chunk.usage or answer.usage
-                goes_on = continuation if request.messages else healed_remainder
-                healed = goes_on(raw, request.heal, ended=chunk.finish_reason is not None)
-                if healed is None:
-                    answer.failure = Silence("half word", "The model would write another word than the one begun.")
-                    return
-                answer.text = restore(healed, tags)
-                if _ends(chunk, answer.text, place):
-                    return
+    async def _known(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome | None:
+        """Return what an earlier answer says here; None where none does."""
+        hit = self._cache.find(asked.context, now=time.monotonic())
+        if hit is None or asked.invoked:
+            return None
+        account.source = "cache"
+        shown = await self._fit(hit.rest, replace(place, is_cut=hit.is_cut), prepared, account)
+        if isinstance(shown, Silence) and hit.typed:
+            account.source = "model"  # what is left of an answer may be too little: there is more to ask
+            return None
+        return shown
 
-    def _record(self, context: CursorContext, line: int, outcome: Suggestion | Silence, answer: Answer) -> None:
-        usage = answer.usage or Usage(0, 0)
-        record = Record(
-            id=outcome.id if isinstance(outcome, Suggestion) else uuid.uuid4().hex[:8],
-            time=time.time(),
-            file=PurePath(context.path).name,
-            line=line + 1,
-            outcome="shown" if isinstance(outcome, Suggestion) else outcome.reason,
-            detail="" if isinstance(outcome, Suggestion) else outcome.detail,
-            total_ms=round(1e3 * (time.perf_counter() - answer.started), 1),
-            first_token_ms=None if answer.first_token_s is None else round(1e3 * answer.first_token_s, 1),
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            generated_tokens=usage.completion_tokens,
+    async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
+        patience_s = self.settings.completion_timeout * (PATIENCE if asked.invoked else 1)
+        async with asyncio.timeout(patience_s):
+            stream, rest = await self._written(asked, place, prepared, account)
+        if stream.failure is not None:
+            return stream.failure
+        self._learn(stream)
+        if self.settings.completion_confidence and stream.has_ended:
+            sure = cut_at_doubt(rest, stream.logprobs, self.settings.completion_confidence)
+            if rest.strip() and not sure.text.strip():
+                return Silence("unsure", f"The model finds its first word, {sure.doubt.strip()!r}, improbable.")
+            rest = sure.text
+        shown = await self._fit(rest, replace(place, is_cut=stream.is_cut), prepared, account)
+        if asked.invoked and isinstance(shown, Suggestion):
+            return await self._with_alternatives(shown, stream.question, place, prepared)
+        if isinstance(shown, Suggestion) and self._looks_ahead:
+            self._ahead = asyncio.create_task(self._look_ahead(asked, shown, prepared))
+        return shown
+
+    async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
+        """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
+        uri = asked.context.uri
+        stream = self._streams.get(uri)
+        if stream is not None and not asked.invoked and stream.running().at(asked.context) == "continues":
+            account.source = "running"
+            if (rest := await self._followed(stream, asked, place, account)) is not None:
+                return stream, rest
+        elif stream is not None:
+            stream.close()
+        account.source = "model"
+        with account.timed("waited_s"):
+            await asyncio.sleep(self._debounce.delay(_moment(asked), account.seconds))
+        ready = await self._connection.wait()
+        _, question = self._question(asked, prepared, ready.card)
+        self._streams[uri] = stream = Stream(self._connection, question, self._keep)
+        rest = await self._followed(stream, asked, place, account)
+        return stream, rest or ""
+
+    async def _followed(self, stream: Stream, asked: Asked, place: Place, account: Account) -> str | None:
+        account.stream = stream
+        async with stream.followed():
+            with account.timed("model_s"):
+                return await stream.rest_at(asked.context, place)
+
+    def _question(self, asked: Asked, prepared: Prepared, card: ModelCard) -> tuple[Prompt, Question]:
+        model = model_format(card, self.settings)
+        prompt = completion_prompt(prepared.context, model, prepared.snippets)
+        place = Place(asked.context, block=prepared.intent.is_block)
+        request = request_for(prompt, place, self.settings)
+        return prompt, Question(request, place, tags_of(model), prepared.restorations)
+
+    async def _look(self, asked: Asked) -> Prepared:
+        snippet_chars = int(self._context_chars * SNIPPET_SHARE)
+        return await self._in_thread(self.surroundings.prepare, asked, snippet_chars)
+
+    async def _fit(self, text: str, place: Place, prepared: Prepared, account: Account) -> Outcome:
+        with account.timed("fitted_s"):
+            found: Fitted = await self._in_thread(fitted, text, place, prepared.syntax)
+        account.cuts = found.cuts
+        return found.outcome
+
+    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._looking, work, *given)
+
+    async def _with_alternatives(
+        self, shown: Suggestion, question: Question, place: Place, prepared: Prepared
+    ) -> Suggestion:
+        """Return a suggestion with others beside it, as far as the model has different ones."""
+        request = replace(question.request, n=1, temperature=WARMTH, document="")
+        others = [Stream(self._connection, replace(question, request=request)) for _ in range(ALTERNATIVES)]
+        found: dict[str, Suggestion] = {}
+        for stream in others:
+            async with stream.followed():
+                rest = await stream.rest_at(place.context, place)
+            outcome = (await self._in_thread(fitted, rest or "", place, prepared.syntax)).outcome
+            if isinstance(outcome, Suggestion) and outcome.text != shown.text:
+                found[outcome.text] = outcome
+        return replace(shown, alternatives=tuple(found.values()))
+
+    @property
+    def _looks_ahead(self) -> bool:
+        wish, ready = self.settings.completion_ahead, self._connection.ready
+        return wish == "on" or (wish == "auto" and ready is not None and ready.card.device not in ("", "cpu"))
+
+    async def _look_ahead(self, asked: Asked, shown: Suggestion, prepared: Prepared) -> None:
+        """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
+        context = asked.context
+        text = shown.text.replace(context.line_end, "\n")
+        accepted = replace(
+            context, prefix=context.prefix + text, suffix=context.suffix[shown.replaces :], version=context.version + 1
         )
-        self.trace.add(record)
+        ready = self._connection.ready
+        if ready is None or self._cache.find(accepted, now=time.monotonic()) is not None:
+            return
+        _, question = self._question(replace(asked, context=accepted), replace(prepared, context=accepted), ready.card)
+        request = replace(question.request, priority=Priority.SPECULATION, document="")
+        stream = Stream(self._connection, replace(question, request=request), self._keep)
+        async with stream.followed():
+            await stream.rest_at(accepted, question.place)
+
+    def _keep(self, stream: Stream) -> None:
+        """Remember an answer that has come to its end."""
+        if stream.failure is None:
+            context = stream.question.place.context
+            self._cache.store(context, stream.written, now=time.monotonic(), is_cut=stream.is_cut)
+
+    def _learn(self, stream: Stream) -> None:
+        if stream.has_ended:
+            self._debounce.answered(stream.took_s)
+        if stream.usage is not None:
+            self.estimate.observe(len(stream.question.request.prompt), stream.usage.prompt_tokens)
+
+    def _record(self, outcome: Outcome, account: Account) -> None:
+        self.trace.add(record_of(outcome, account))
+        if account.stream is not None:
+            self._log.add(said_of(outcome, account))
         if self._saving is None:
             self._saving = asyncio.create_task(self._save_soon())
 
@@ -168,89 +289,19 @@ class Suggester:
         """Save what has gathered after a while: one look at the disk for a burst of keystrokes."""
         await asyncio.sleep(SAVE_PAUSE_S)
         self._saving = None
-        await asyncio.to_thread(self.trace.save)
+        await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        self.trace.save()
+        self._log.save()
 
 
-def model_format(card: ModelCard, settings: Settings) -> ModelFormat:
-    """Return how prompts for this model are written: by setting, by what it told, else by its name.
-
-    Where none of that says it, the far end has to write them.
-    """
-    by_name = format_for(card.id, card.chat_template)
-    return ModelFormat(
-        name=settings.prompt_format or card.prompt_format or ("messages" if by_name == "plain" else by_name),
-        chat_template=card.chat_template,
-        special_tokens=card.special_tokens,
-        bos_token=card.bos_token,
-        eos_token=card.eos_token,
-        turn_separator=settings.turn_separator,
+def _moment(asked: Asked) -> Moment:
+    context = asked.context
+    last = context.line_prefix[-1:]
+    return Moment(
+        ends_word=not (last.isalnum() or last == "_"),
+        ends_line=context.at_line_end,
+        ends_document=not context.suffix.strip(),
+        invoked=asked.invoked,
     )
-
-
-def closed_gate(context: CursorContext, settings: Settings) -> Silence | None:
-    """Return the reason not to ask the model at all, if there is one."""
-    if not settings.completion:
-        return Silence("off", "Ghost text is turned off (setting completion).")
-    if context.language in settings.languages_off:
-        return Silence("language off", f"Ghost text is turned off for {context.language} (setting languages_off).")
-    if not may_read(context.path):
-        return Silence("private file", "Files that usually hold keys or passwords never enter a prompt.")
-    if not context.prefix.strip() and not context.suffix.strip():
-        return Silence("empty file", "There is no code yet to continue.")
-    right = context.line_suffix.lstrip()
-    if right and (right[0].isalnum() or right[0] == "_") and context.line_prefix[-1:].isalnum():
-        return Silence("inside a word", "The cursor stands inside a word.")
-    return None
-
-
-def request_for(prompt: Prompt, place: Place, settings: Settings) -> GenerationRequest:
-    """Return the request for ghost text: greedy, before everything else, and one line where one line is wanted."""
-    return GenerationRequest(
-        prompt=prompt.text,
-        heal=prompt.heal,
-        max_tokens=settings.completion_max_tokens,
-        stop=prompt.stop if place.block or prompt.messages else (*prompt.stop, "\n"),
-        temperature=0.0,
-        priority=Priority.GHOST_TEXT,
-        document=document_id(place.context.uri),
-        messages=prompt.messages,
-    )
-
-
-def document_id(uri: str) -> str:
-    """Return a name for a document that tells nothing of it to those who do not have this process's key."""
-    return hmac.digest(_KEY, uri.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
-
-
-def healed_remainder(raw: str, heal: str, *, ended: bool) -> str | None:
-    """Return what follows the healed beginning: "" while it is still being written, None when it was not written.
-
-    White space may be written otherwise than the user has it: then theirs stands.
-    """
-    if raw.startswith(heal):
-        return raw[len(heal) :]
-    if heal.startswith(raw) and not ended:
-        return ""
-    word = heal.lstrip()
-    body = raw.lstrip()
-    if body.startswith(word):
-        return body[len(word) :]
-    return "" if word.startswith(body) and not ended else None
-
-
-def fitted(text: str, place: Place) -> Suggestion | Silence:
-    """Return the text as it can be shown, or the filter that left nothing of it."""
-    if not text.strip():
-        return Silence("nothing to add", "The model would write nothing here.")
-    for step in FILTERS:
-        text = step(text, place)
-        if not text.strip():
-            return Silence(step.__name__.replace("_", " "), (step.__doc__ or "").splitlines()[0])
-    text, replaces = swallowed(text, place)
-    if not text.strip():
-        return Silence("already there", "What the model would write stands right of the cursor already.")
-    return Suggestion(uuid.uuid4().hex[:8], text.replace("\n", place.context.line_end), replaces)
-
-
-def _ends(chunk: Chunk, text: str, place: Place) -> bool:
-    return chunk.finish_reason is None and bool(text.strip()) and is_whole(text, place)

@@ -31,6 +31,10 @@ class Record:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
+    source: str = ""  # who answered: the model, a running answer, or the cache
+    own_ms: float = 0.0  # without waiting for the model or for the next keystroke
+    waited_ms: float = 0.0  # for the next keystroke
+    filters: tuple[str, ...] = ()  # that took something away
 
 
 class Trace:

@@ -19,6 +19,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from codefuse_lsp.worker.attention import Past, Rows, Span
+from codefuse_lsp.worker.prefixes import common_prefix
 
 
 class SlotCache(Cache):
@@ -146,11 +147,3 @@ class SlotPool:
         if not free:
             raise LookupError("every slot is in use")
         return min(free, key=lambda slot: slot.last_used)
-
-
-def common_prefix(left: Ids[int], right: Ids[int], limit: int) -> int:
-    """Return how many leading ids are equal, at most `limit`."""
-    limit = min(limit, len(left), len(right))
-    if left[:limit] == right[:limit]:  # compared in C, as keystrokes at the end of a text are
-        return limit
-    return next(index for index in range(limit) if left[index] != right[index])

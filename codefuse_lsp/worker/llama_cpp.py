@@ -7,6 +7,7 @@ how requests meet slots; what llama.cpp computes is its own affair, and torch is
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -23,6 +24,7 @@ from codefuse_lsp.worker.gguf_preflight import context_length, preflight
 from codefuse_lsp.worker.llama_answer import Answer, beginning_with, completion_body
 from codefuse_lsp.worker.llama_server import INSTALL, LlamaServer, Load
 from codefuse_lsp.worker.llama_slots import QueueFull, SlotTable, Ticket
+from codefuse_lsp.worker.prompt_tokens import PromptTokens, Tokens
 
 PREFILL_BATCH = 64  # tokens; a cancel or ghost text waits for one such batch at most. 512 are 1 % faster on a CPU
 GPU_PREFILL_BATCH = 512  # there a batch is short, and a small one wastes the device
@@ -46,6 +48,7 @@ class LlamaTokenizer:
 
     def __init__(self, file: GgufFile, server: Callable[[], LlamaServer]) -> None:
         self._server = server
+        self._prompts = PromptTokens(self._tokens)
         self.chat_template = file.chat_template
         self.special_tokens = file.special_tokens
         self.bos_token = file.token("bos")
@@ -53,7 +56,22 @@ class LlamaTokenizer:
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
         """Return the ids of a text; special tokens are read as such wherever they stand in it."""
-        body = {"content": text, "add_special": add_special_tokens, "parse_special": True}
+        if add_special_tokens:
+            return list(self._ask(text, add_special=True))
+        return self._prompts.encode(text)
+
+    def _tokens(self, text: str) -> Tokens:
+        decoder, starts, at = codecs.getincrementaldecoder("utf-8")("replace"), [], 0
+        told = self._ask(text, with_pieces=True)
+        for token in told:
+            starts.append(at)
+            piece = token["piece"]  # bytes as a list where they are half a character
+            at += len(decoder.decode(piece.encode() if isinstance(piece, str) else bytes(piece)))
+        added = at - len(text)  # a space that some tokenizers put in front
+        return Tokens([token["id"] for token in told], [max(0, start - added) for start in starts])
+
+    def _ask(self, text: str, **options: bool) -> list[Any]:
+        body = {"content": text, "add_special": False, "parse_special": True} | options
         return list(self._server().post("/tokenize", body)["tokens"])
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from codefuse_lsp.generation.request import Place, Priority
+from codefuse_lsp.worker.prefixes import common_prefix
 
 MAX_WAITING = 256  # requests; more are refused, so that the queue stays bounded
 MAX_HOLD_S = 2.0  # a prompt is held back for ghost text no longer than this, so that nobody starves
@@ -126,13 +127,5 @@ class SlotTable:
     def _worth(self, slot: int, prompt_ids: list[int]) -> int:
         """Return how many tokens a slot saves a prompt; none where it would lose most of another text for it."""
         held = self._held[slot]
-        common = _common(held, prompt_ids)
+        common = common_prefix(held, prompt_ids)
         return common if 2 * common >= min(len(held), len(prompt_ids)) else 0
-
-
-def _common(held: list[int], wanted: list[int]) -> int:
-    """Return the length of the common beginning of two texts."""
-    for n, (one, other) in enumerate(zip(held, wanted, strict=False)):
-        if one != other:
-            return n
-    return min(len(held), len(wanted))

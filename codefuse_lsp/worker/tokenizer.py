@@ -19,6 +19,7 @@ import tokenizers
 
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker import sentencepiece_bpe
+from codefuse_lsp.worker.prompt_tokens import PromptTokens, Tokens
 from codefuse_lsp.worker.vocabulary import SPACE, is_byte_level, kinds_of, tags, token_bytes
 
 # Text in which wrongly ordered merges, lost spaces and normalisation show (all seen with transformers 5.23).
@@ -52,6 +53,7 @@ class Tokenizer:
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
+        self._prompts = PromptTokens(self._tokens)
         self.eos_ids = facts.eos_ids
         self.bos_token = facts.bos_token
         self.eos_token = facts.eos_token
@@ -74,7 +76,13 @@ class Tokenizer:
         if self._adds_space and text.startswith((" ", SPACE)):
             # Metaspace puts a space in front only of text that has none; SentencePiece puts it there always.
             text = " " + text
-        return self._backend.encode(text, add_special_tokens=add_special_tokens).ids
+        if add_special_tokens:
+            return self._backend.encode(text).ids
+        return self._prompts.encode(text)
+
+    def _tokens(self, text: str) -> Tokens:
+        encoded = self._backend.encode(text, add_special_tokens=False)
+        return Tokens(encoded.ids, [start for start, _ in encoded.offsets])
 
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""

@@ -105,11 +105,23 @@ public class Shop {
 """
 
 
-@pytest.mark.parametrize("language", GRAMMARS)
+RIGHT = {
+    **{"python": "x = 1\n", "go": "package a\n", "rust": "fn a() {}\n", "java": "class A {}\n", "lua": "x = 1\n"},
+    **{"c": "int a;\n", "cpp": "int a;\n", "csharp": "class A {}\n", "ruby": "x = 1\n", "php": "<?php\n$x = 1;\n"},
+    **{"shellscript": "a=1\n", "html": "<p>a</p>\n", "css": "p { top: 0; }\n", "json": "[1]\n", "jsonc": "[1] // a\n"},
+    **{"yaml": "a: 1\n", "toml": "a = 1\n"},
+}
+WRONG = {"html": "<p </b>\n", "php": "<?php\n][ = (\n"}
+
+
+@pytest.mark.parametrize("language", sorted(GRAMMARS.keys() - {"markdown"}))
 def test_every_grammar_tells_right_from_wrong(language: str) -> None:
-    right = {"python": "x = 1\n", "go": "package a\n", "rust": "fn a() {}\n", "java": "class A {}\n"}
-    assert parses(right.get(language, "let x = 1;\n"), language) is True
-    assert parses("][ = (\n", language) is False
+    assert parses(RIGHT.get(language, "let x = 1;\n"), language) is True
+    assert parses(WRONG.get(language, "][ = (\n"), language) is False
+
+
+def test_any_text_is_markdown() -> None:
+    assert parses("][ = (\n", "markdown") is True
 
 
 @pytest.mark.parametrize("text", ["def f():\n", "class A:\n    def f(self):\n\n", "try:\n    x\n", "if x:\n    # c\n"])

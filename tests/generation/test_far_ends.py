@@ -18,13 +18,15 @@ import pytest
 
 from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
 from codefuse_lsp.config import Settings
-from codefuse_lsp.context.cursor import cursor_context
 from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
 from codefuse_lsp.generation.client import Address, Client
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, Priority, Usage
 from codefuse_lsp.prompts.formats import Turn, restorer
-from codefuse_lsp.suggestions.pipeline import Suggester, Suggestion, model_format
+from codefuse_lsp.suggestions.asked import asked_at
+from codefuse_lsp.suggestions.outcome import Suggestion
+from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.requests import model_format
 from codefuse_lsp.suggestions.trace import Trace
 
 START_S = 180.0  # for a server that imports torch on a busy machine
@@ -277,12 +279,12 @@ async def suggestion(settings: Settings, folder: Path, *lines: str) -> Any:
     connection = Connection(settings)
     await connection.wait()
     suggester = Suggester(connection, settings, Trace(folder / "trace.json"))
-    context = cursor_context(
+    asked = asked_at(
         list(lines), len(lines) - 1, len(lines[-1]),
-        uri="file:///add.py", path="/add.py", language="python", version=1, budget_chars=2000,
+        uri="file:///add.py", path="/add.py", language="python", version=1, budget_chars=2000, invoked=True,
     )  # fmt: skip
     try:
-        return await suggester.suggest(context, len(lines) - 1, invoked=True)
+        return await suggester.suggest(asked)
     finally:
         await suggester.close()
         await connection.close()

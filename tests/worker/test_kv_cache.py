@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_lsp.worker.attention import Span
-from codefuse_lsp.worker.kv_cache import Slot, SlotPool, common_prefix
+from codefuse_lsp.worker.kv_cache import Slot, SlotPool
 
 CAPACITY = 32
 
@@ -119,10 +119,3 @@ def test_whatever_is_asked_a_slot_holds_what_it_says(texts: list[list[int]]) -> 
         else:
             for other in pool.slots:
                 pool.release(other)
-
-
-@given(st.lists(st.integers(0, 2)), st.lists(st.integers(0, 2)), st.integers(0, 9))
-def test_common_prefix_is_the_longest_that_is_allowed(left: list[int], right: list[int], limit: int) -> None:
-    length = common_prefix(left, right, limit)
-    assert left[:length] == right[:length]
-    assert length == min(len(left), len(right), limit) or left[length] != right[length]

@@ -69,6 +69,14 @@ def test_texts_have_the_tokens_that_they_have_in_transformers(engine: LlamaCppEn
     assert engine.loaded.tokenizer.encode(text) == load_tokenizer(smollm2).encode(text)
 
 
+def test_an_edited_text_has_the_tokens_that_it_has_when_read_anew(engine: LlamaCppEngine) -> None:
+    text = "".join(f"def function_{n}(é):\n    return '🙂' * {n}\n\n\n" for n in range(60))
+    tokenizer = engine.loaded.tokenizer
+    tokenizer.encode(text)
+    for changed in (text + "x", text[:-9], text[:1500] + "你好\t" + text[1500:], "# first\n" + text):
+        assert tokenizer.encode(changed) == tokenizer._ask(changed)
+
+
 def test_the_file_tells_the_same_special_tokens_and_chat_template(engine: LlamaCppEngine, smollm2: Path) -> None:
     ours, theirs = engine.loaded.tokenizer, load_tokenizer(smollm2)
     assert set(ours.special_tokens) == set(theirs.special_tokens)
@@ -115,6 +123,7 @@ async def test_streamed_text_is_exact_over_stop_strings_and_characters_of_severa
     whole = await answer(engine, prompt="Say 🙂 and 你好 again: 🙂 你好 🙂 你好 🙂", max_tokens=24)
     assert "�" not in whole
     assert any(ord(character) > 127 for character in whole)
+    await answer(engine, prompt=CODE[:900], max_tokens=1)  # a prompt that is read anew may be rounded otherwise
     plain = await answer(engine, prompt=CODE[:900], max_tokens=40)
     stop = plain[len(plain) // 2 : len(plain) // 2 + 5]
     chunks = await collect(engine.generate(request(CODE[:900], max_tokens=40, stop=(stop, "never"))))

@@ -1,0 +1,176 @@
+"""The snippets that go into a prompt: all sources asked at once, the best that fit chosen, in an order that stays.
+
+Input: a cursor, sources, a budget and a deadline. Output: snippets. A source that is late is not waited for; what it
+said last for the same document stands until it says something else. Between keystrokes the choice stays as it is unless
+something clearly better turns up, because a prompt's head is only read again if it changed. Knows nothing of prompts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from codefuse_lsp.context.similarity import line_similarity
+from codefuse_lsp.context.snippets import Cursor, Snippet, Source
+
+log = logging.getLogger(__name__)
+
+TOO_SIMILAR = 0.5  # to the cursor's own place: it "distorts the completion to repeat" (llama.vim, autoload/llama.vim)
+DUPLICATE = 0.9  # to a snippet that is chosen already (ditto)
+STEADY = 1.3  # what stands in the prompt counts for this much more than what does not
+LINES_BEFORE, LINES_AFTER = 30, 15  # of the cursor's own place
+MIN_LINES = 2  # a snippet is not cut shorter than this
+MAX_DOCUMENTS = 32  # whose choices are remembered
+THREADS = 8
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What was said and chosen for one document."""
+
+    said: dict[str, Sequence[Snippet]] = field(default_factory=dict)  # by source
+    chosen: tuple[Snippet, ...] = ()
+
+
+class Gatherer:
+    """Asks sources, and remembers for each document what it chose. Not to be called by two threads at once."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, "context")
+        self._running: dict[str, Future[Sequence[Snippet]]] = {}
+        self._memory: OrderedDict[str, _Memory] = OrderedDict()
+
+    def gather(
+        self,
+        cursor: Cursor,
+        sources: Sequence[Source],
+        *,
+        budget_chars: int,
+        shares: Mapping[str, float],
+        deadline_s: float = 0.1,
+    ) -> tuple[Snippet, ...]:
+        """Return what to tell the model, at most `budget_chars` of it; takes `deadline_s` seconds at most.
+
+        `shares` is source name -> its part of the budget, from 0 to 1; what one leaves is there for the others, in the
+        order of `sources`.
+        """
+        memory = self._remembered(cursor.window.uri)
+        asked = self._ask(cursor, sources, time.monotonic() + deadline_s)
+        wait(asked.values(), timeout=deadline_s)
+        for name, future in asked.items():
+            if future.done():
+                memory.said[name] = _answer(name, future)
+        said = [(source.name, memory.said.get(source.name, ())) for source in sources]
+        memory.chosen = chosen(cursor, said, memory.chosen, budget_chars, shares)
+        return memory.chosen
+
+    def forget(self, uri: str) -> None:
+        """Drop what is remembered for a document that was closed."""
+        self._memory.pop(uri, None)
+
+    def close(self) -> None:
+        """Let go of the threads; what is running is not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _remembered(self, uri: str) -> _Memory:
+        memory = self._memory.setdefault(uri, _Memory())
+        self._memory.move_to_end(uri)
+        if len(self._memory) > MAX_DOCUMENTS:
+            self._memory.popitem(last=False)
+        return memory
+
+    def _ask(self, cursor: Cursor, sources: Sequence[Source], deadline: float) -> dict[str, Future[Sequence[Snippet]]]:
+        """Start the sources; one that is still at an earlier question is left alone."""
+        asked = {}
+        for source in sources:
+            before = self._running.get(source.name)
+            if before is None or before.done():
+                asked[source.name] = self._threads.submit(source.find, cursor, deadline)
+        self._running |= asked
+        return asked
+
+
+def chosen(
+    cursor: Cursor,
+    said: Sequence[tuple[str, Sequence[Snippet]]],
+    before: Sequence[Snippet],
+    budget_chars: int,
+    shares: Mapping[str, float],
+) -> tuple[Snippet, ...]:
+    """Return the best snippets that fit: first those that were there `before`, in their order, then the new ones."""
+    ranks = {snippet.identity: rank for rank, snippet in enumerate(before)}
+    place = _place(cursor)
+    picked: list[Snippet] = []
+    left_over: list[Snippet] = []
+    for name, snippets in said:
+        share_chars = int(budget_chars * shares.get(name, 0.0))
+        fitting = [c for s in snippets if (c := _cut(s, share_chars)) is not None]
+        fitting = [s for s in fitting if _is_news(s, cursor, place, known=s.identity in ranks)]
+        fitting.sort(key=lambda s: (-s.score * (STEADY if s.identity in ranks else 1), s.path, s.start_line))
+        left_over += _take(fitting, share_chars, picked)
+    spare_chars = budget_chars - sum(len(s.text) for s in picked)
+    left_over.sort(key=lambda s: s.identity not in ranks)  # stable: otherwise in the order of the sources
+    _take(left_over, spare_chars, picked)
+    return tuple(sorted(picked, key=lambda s: ranks.get(s.identity, len(ranks))))
+
+
+def _take(snippets: Iterable[Snippet], room_chars: int, picked: list[Snippet]) -> list[Snippet]:
+    """Add to `picked` what fits and is not there already; return what did not fit."""
+    left: list[Snippet] = []
+    for snippet in snippets:
+        if any(_are_alike(snippet, other) for other in picked):
+            continue
+        if len(snippet.text) > room_chars:
+            left.append(snippet)
+            continue
+        picked.append(snippet)
+        room_chars -= len(snippet.text)
+    return left
+
+
+def _answer(name: str, future: Future[Sequence[Snippet]]) -> Sequence[Snippet]:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    log.warning("the context source %s failed: %s", name, type(error).__name__)  # its text may be the user's code
+    return ()
+
+
+def _place(cursor: Cursor) -> list[str]:
+    """Return the lines round the cursor, without its own, which changes with each keystroke."""
+    before = cursor.window.prefix.split("\n")[:-1]
+    after = cursor.window.suffix.split("\n")[1:]
+    return before[-LINES_BEFORE:] + after[:LINES_AFTER]
+
+
+def _is_news(snippet: Snippet, cursor: Cursor, place: Sequence[str], *, known: bool) -> bool:
+    """Return whether a snippet tells more than what the window shows."""
+    if not snippet.text.strip():
+        return False
+    if snippet.path == cursor.window.path and _overlap(snippet.lines, cursor.window_lines):
+        return False
+    limit = TOO_SIMILAR * (STEADY if known else 1)
+    return line_similarity(snippet.text.split("\n"), place) <= limit
+
+
+def _are_alike(one: Snippet, other: Snippet) -> bool:
+    if one.path == other.path and one.source == other.source and _overlap(one.lines, other.lines):
+        return True
+    shorter, longer = sorted((one.text, other.text), key=len)
+    return shorter.strip() in longer or line_similarity(shorter.split("\n"), longer.split("\n")) > DUPLICATE
+
+
+def _overlap(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop
+
+
+def _cut(snippet: Snippet, room_chars: int) -> Snippet | None:
+    """Return a snippet cut to whole lines that fit; None where hardly any would be left."""
+    if len(snippet.text) <= room_chars:
+        return snippet
+    text = snippet.text[: snippet.text.rfind("\n", 0, max(room_chars, 0)) + 1]
+    return replace(snippet, text=text) if text.count("\n") >= MIN_LINES else None

@@ -1,0 +1,51 @@
+"""From what a model wrote to the suggestion at a cursor, or the reason why it is not worth showing.
+
+filters -> what stands right of the cursor -> soundness. Takes milliseconds where there is a tree, so it is called off
+the event loop. Knows nothing of models or editors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codefuse_lsp.context.soundness import is_sound, longest_sound
+from codefuse_lsp.context.trees import SyntaxAt
+from codefuse_lsp.suggestions.filters import Cut, Place, filtered, swallowed
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The outcome, and what each step took away on the way to it."""
+
+    outcome: Outcome
+    cuts: tuple[Cut, ...] = ()
+
+
+def fitted(text: str, place: Place, syntax: SyntaxAt | None) -> Fitted:
+    """Return the text as it can be shown, or the step that left nothing of it."""
+    if not text.strip():
+        return Fitted(Silence("nothing to add", "The model would write nothing here."))
+    text, cuts = filtered(text, place)
+    if not text:
+        return Fitted(Silence(cuts[-1].name, cuts[-1].reason), cuts)
+    shown, replaces = swallowed(text, place)
+    if not shown.strip():
+        there = Cut("already there", "What the model would write stands right of the cursor already.", text)
+        return Fitted(Silence(there.name, there.reason), (*cuts, there))
+    sound, replaces = _sound(shown, replaces, place, syntax)
+    if sound != shown:
+        flaw = Cut("syntax", "It would bring a syntax error into the file.", shown[len(sound) :])
+        cuts = (*cuts, flaw)
+        if not sound.strip():
+            return Fitted(Silence(flaw.name, flaw.reason), cuts)
+    return Fitted(Suggestion(new_id(), sound.replace("\n", place.context.line_end), replaces), cuts)
+
+
+def _sound(text: str, replaces: int, place: Place, syntax: SyntaxAt | None) -> tuple[str, int]:
+    """Return the longest part that brings no new syntax error, and how many characters it replaces."""
+    part = longest_sound(syntax, text, replaces)
+    if part == text or not part:
+        return part, replaces
+    part, replaces = swallowed(part, place)  # what closes right of the cursor may have been cut off
+    return (part, replaces) if is_sound(syntax, part, replaces) else ("", 0)

@@ -1,0 +1,150 @@
+"""One answer while it is being written, in a task of its own: whoever asked may leave it to the next keystroke.
+
+A request in; the text that may be shown so far, and a sign whenever there is more. Ends itself when nothing that may
+still come could be shown, and soon after nobody follows it any more, which cancels the rest. Knows nothing of editors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.context.secrets import Restorer
+from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
+from codefuse_lsp.prompts.asking import continuation
+from codefuse_lsp.prompts.escape import restore
+from codefuse_lsp.suggestions.cache import Running
+from codefuse_lsp.suggestions.filters import Place, is_whole
+from codefuse_lsp.suggestions.outcome import Silence
+
+GRACE_S = 0.5  # that an answer goes on without anybody who follows it: the next keystroke's request may
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request, the cursor it is for, and what has to be undone in its answer."""
+
+    request: GenerationRequest
+    place: Place
+    tags: tuple[str, ...]  # escaped in the prompt
+    restorations: Mapping[str, str]  # placeholders in the prompt
+
+
+class Stream:
+    """One answer on its way."""
+
+    def __init__(
+        self, connection: Connection, question: Question, when_ended: Callable[[Stream], None] = lambda stream: None
+    ) -> None:
+        self.question = question
+        self.written = ""  # as the document would have it, without the healed beginning
+        self.raw = ""  # as the model wrote it
+        self.usage: Usage | None = None
+        self.logprobs: list[TokenLogprob] = []
+        self.failure: Silence | None = None
+        self.has_ended = self.is_cut = False
+        self.first_token_s: float | None = None  # seconds from the question
+        self.took_s = 0.0
+        self._connection = connection
+        self._when_ended = when_ended
+        self._begun = time.perf_counter()
+        self._news = asyncio.Event()
+        self._followers = 0
+        self._leaving: asyncio.TimerHandle | None = None
+        self._task = asyncio.create_task(self._read())
+
+    def running(self) -> Running:
+        """Return the answer as the cache judges it at another cursor."""
+        return Running(self.question.place.context, self.written, self.has_ended)
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Keep the answer going for as long as the block lasts, and a moment longer."""
+        self._followers += 1
+        if self._leaving is not None:
+            self._leaving.cancel()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            if not self._followers and not self.has_ended:
+                self._leaving = asyncio.get_running_loop().call_later(GRACE_S, self.close)
+
+    async def rest_at(self, context: CursorContext, place: Place) -> str | None:
+        """Return what is to be shown at a cursor as soon as it is whole; None when the answer is not one for it."""
+        while True:
+            running = self.running()
+            if self.failure is not None:
+                return ""
+            if running.at(context) == "diverged":
+                return None
+            rest = running.rest_at(context)
+            if self.has_ended or (rest.strip() and is_whole(rest, place)):
+                return rest
+            self._news.clear()
+            await self._news.wait()
+
+    def close(self) -> None:
+        """Cancel what is left of it."""
+        self._task.cancel()
+
+    async def _read(self) -> None:
+        try:
+            async with aclosing(self._connection.generate(self.question.request)) as chunks:
+                async for chunk in chunks:
+                    if not self._take(chunk):
+                        break
+        except CodeFuseError as error:
+            self.failure = Silence("model failed", str(error))
+        finally:
+            self.took_s = time.perf_counter() - self._begun
+            self.has_ended = True
+            self._news.set()
+        self._when_ended(self)  # not for one that was cancelled
+
+    def _take(self, chunk: Chunk) -> bool:
+        """Take in a piece; return whether more is wanted."""
+        if self.first_token_s is None and (chunk.text or chunk.finish_reason):
+            self.first_token_s = time.perf_counter() - self._begun
+        self.raw += chunk.text
+        self.logprobs += chunk.logprobs
+        self.usage = chunk.usage or self.usage
+        ended, request = chunk.finish_reason is not None, self.question.request
+        self.is_cut = chunk.finish_reason == "length"
+        goes_on = continuation if request.messages else healed_remainder
+        healed = goes_on(self.raw, request.heal, ended=ended)
+        if healed is None:
+            self.failure = Silence("half word", "The model would write another word than the one begun.")
+            return False
+        self.written = self._as_in_document(healed, ended)
+        self._news.set()
+        return ended or not (self.written.strip() and is_whole(self.written, self.question.place))
+
+    def _as_in_document(self, text: str, ended: bool) -> str:
+        text = restore(text, self.question.tags)
+        if not self.question.restorations:
+            return text
+        restorer = Restorer(self.question.restorations)
+        return restorer.feed(text) + (restorer.flush() if ended else "")
+
+
+def healed_remainder(raw: str, heal: str, *, ended: bool) -> str | None:
+    """Return what follows the healed beginning: "" while it is still being written, None when it was not written.
+
+    White space may be written otherwise than the user has it: then theirs stands.
+    """
+    if raw.startswith(heal):
+        return raw[len(heal) :]
+    if heal.startswith(raw) and not ended:
+        return ""
+    word = heal.lstrip()
+    body = raw.lstrip()
+    if body.startswith(word):
+        return body[len(word) :]
+    return "" if word.startswith(body) and not ended else None

@@ -1,0 +1,144 @@
+"""What is known round a cursor before a model is asked: how much is wanted, what may help, and nothing secret.
+
+An `Asked` in, a frozen `Prepared` out. Owns the trees, the sources and their memory; blocks for up to the deadline of
+the sources, so it is called in a thread of its own. Knows nothing of prompts or models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from codefuse_lsp.context.cursor import CursorContext
+from codefuse_lsp.context.gather import Gatherer
+from codefuse_lsp.context.ignore import Ignore
+from codefuse_lsp.context.imports import Imports
+from codefuse_lsp.context.intent import Intent, intent_at
+from codefuse_lsp.context.nearby import Nearby
+from codefuse_lsp.context.neighbours import Neighbours
+from codefuse_lsp.context.recent import Recent
+from codefuse_lsp.context.scopes import Scopes
+from codefuse_lsp.context.secrets import machine_key, redact_all, redact_sides
+from codefuse_lsp.context.signatures import Signatures
+from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
+from codefuse_lsp.context.trees import SyntaxAt, Trees
+from codefuse_lsp.suggestions.asked import Asked
+
+DEADLINE_S = 0.1  # for all sources together; Continue and Copilot give 100 and 150 ms
+SHARES = {"imports": 0.2, "scopes": 0.2, "signatures": 0.4, "edits": 0.3, "views": 0.2, "neighbours": 0.4}  # at most
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A cursor made ready for a prompt; `context` and `snippets` have placeholders for secrets."""
+
+    intent: Intent
+    syntax: SyntaxAt | None
+    context: CursorContext
+    snippets: tuple[Snippet, ...] = ()
+    in_secret: bool = False  # the cursor stands in one
+    restorations: Mapping[str, str] = field(default_factory=dict)  # placeholder -> secret
+
+
+class Surroundings:
+    """One editor window's documents, as far as they may be read. `prepare` is for one thread at a time."""
+
+    def __init__(
+        self,
+        folders: Iterable[str | Path] = (),
+        ignored: Sequence[str] = (),
+        languages_off: Sequence[str] = (),
+        *,
+        open_documents: Callable[[], Sequence[Document]] = tuple,
+        key_folder: Path | None = None,
+    ) -> None:
+        """`open_documents` may be called in any thread; `key_folder` keeps the key that placeholders are made with."""
+        self._folders = [Path(folder) for folder in folders]
+        self._rules = (tuple(ignored), tuple(languages_off))
+        self.ignore = Ignore(self._folders, ignored, languages_off)
+        self.edits, self.views = Recent("edits", self._open), Recent("views", self._open)
+        self._open_documents = open_documents
+        self._key_folder = key_folder
+        self._trees = Trees()
+        self._nearby = Nearby(self._may_read)
+        self._gatherer = Gatherer()
+        self._sources: tuple[Source, ...] = (
+            Imports(),
+            Scopes(),
+            Signatures(self._folders, self._may_read),
+            self.edits,
+            Neighbours(self._neighbours),
+            self.views,
+        )
+
+    def prepare(self, asked: Asked, snippet_chars: int) -> Prepared:
+        """Return what is known round a cursor, with at most `snippet_chars` of other code; takes `DEADLINE_S` or so."""
+        context = asked.context
+        syntax = self._trees.at(context.uri, context.language, asked.lines, asked.line, asked.column)
+        intent = intent_at(
+            context, syntax, invoked=asked.invoked, extends_popup=asked.extends_popup, lines=len(asked.lines)
+        )
+        if intent.reason:
+            return Prepared(intent, syntax, context)
+        snippets = self._gatherer.gather(
+            asked.cursor, self._sources, budget_chars=snippet_chars, shares=SHARES, deadline_s=DEADLINE_S
+        )
+        return self._without_secrets(Prepared(intent, syntax, context, snippets))
+
+    def syntax_at(self, asked: Asked) -> SyntaxAt | None:
+        """Return the tree at a cursor."""
+        context = asked.context
+        return self._trees.at(context.uri, context.language, asked.lines, asked.line, asked.column)
+
+    def obey(self, ignored: Sequence[str], languages_off: Sequence[str]) -> None:
+        """Read no more than these settings allow, from now on."""
+        if (tuple(ignored), tuple(languages_off)) != self._rules:
+            self._rules = (tuple(ignored), tuple(languages_off))
+            self.ignore = Ignore(self._folders, ignored, languages_off)
+
+    def closed(self, uri: str, path: str) -> None:
+        """Forget a document."""
+        self._trees.forget(uri)
+        self._gatherer.forget(uri)
+        self.edits.closed(path)
+        self.views.closed(path)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._gatherer.close()
+
+    @cached_property
+    def _key(self) -> bytes:
+        return machine_key(self._key_folder) if self._key_folder else b"one process alone"
+
+    def _without_secrets(self, prepared: Prepared) -> Prepared:
+        sides = redact_sides(prepared.context.prefix, prepared.context.suffix, self._key)
+        others = redact_all([snippet.text for snippet in prepared.snippets], self._key)
+        known = dict(sides.restorations)
+        for other in others:
+            known |= other.restorations
+        return replace(
+            prepared,
+            context=replace(prepared.context, prefix=sides.prefix, suffix=sides.suffix),
+            snippets=tuple(replace(s, text=o.text) for s, o in zip(prepared.snippets, others, strict=True)),
+            in_secret=sides.inside,
+            restorations=known,
+        )
+
+    def _may_read(self, path: Path) -> bool:
+        return self.ignore.reason_unasked(path) is None
+
+    def _open(self, path: str) -> Document | None:
+        return next((document for document in self._readable() if document.path == path), None)
+
+    def _readable(self) -> list[Document]:
+        return [doc for doc in self._open_documents() if self.ignore.reason(doc.path, doc.language) is None]
+
+    def _neighbours(self, cursor: Cursor, deadline: float) -> Sequence[Document]:
+        """Return the document itself, the open ones, and files of its folder that are not open."""
+        found = {document.path: document for document in (cursor.document, *self._readable())}
+        for document in self._nearby.documents(cursor, deadline):
+            found.setdefault(document.path, document)
+        return list(found.values())
