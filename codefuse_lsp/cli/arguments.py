@@ -62,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
 def overrides(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings given on the command line, before or after the command."""
     pairs = dict([*options.set_before, *getattr(options, "set_after", ()), *getattr(options, "set_of_kind", ())])
+    if getattr(options, "backend", None):
+        pairs["endpoint"] = "" if options.backend == "local" else options.backend
     return pairs | ({"model": options.model} if getattr(options, "model", None) else {})
 
 

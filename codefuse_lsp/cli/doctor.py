@@ -21,7 +21,8 @@ from codefuse_lsp import __version__, config
 from codefuse_lsp.cli import screen
 from codefuse_lsp.cli.files import problem_of_folder
 from codefuse_lsp.config import Settings
-from codefuse_lsp.errors import CodeFuseError, ModelError
+from codefuse_lsp.errors import CodeFuseError, ModelError, SandboxUnavailable
+from codefuse_lsp.execution.run import find_wall
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.connection import Connection
 
@@ -59,6 +60,7 @@ def examine(settings: Settings, warnings: Sequence[str] = ()) -> Iterator[Check]
     yield _attempt("sockets", lambda: str(launcher.runtime_dir()))
     yield _attempt("cache", lambda: _folder(config.cache_dir(), "XDG_CACHE_HOME"))
     yield _attempt("data", lambda: _folder(config.data_dir(), "XDG_DATA_HOME"))
+    yield Check("sandbox", True, asyncio.run(_sandbox()))
     if settings.endpoint:
         yield _attempt("endpoint", lambda: asyncio.run(_endpoint(settings)))
         return
@@ -100,6 +102,14 @@ def _folder(folder: Path, variable: str) -> str:
     if problem := problem_of_folder(folder):
         raise CodeFuseError(f"{folder} cannot be written ({problem}); set {variable} to a folder that can.")
     return f"{folder} ({psutil.disk_usage(str(folder)).free / 2**30:.1f} GiB free)"
+
+
+async def _sandbox() -> str:
+    """Return what walls in code that nobody has read; nothing else needs it, so without it all may be well."""
+    try:
+        return f"programs that a model wrote are walled in by {await find_wall()}"
+    except SandboxUnavailable as error:
+        return str(error)
 
 
 async def _endpoint(settings: Settings) -> str:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     kinds = {"humaneval": _humaneval, "replay": _replay, "infilling": _infilling}
     try:
         with screen.progress("Evaluating") as report:
-            found = kinds[options.kind](options, _with_backend(settings, options), report)
+            found = kinds[options.kind](options, settings, report)
     except KeyboardInterrupt:
         if options.kind != "replay":
             screen.err.print("Stopped. What there is, is kept; the same command goes on.")
@@ -77,13 +76,6 @@ def _plan(options: argparse.Namespace, data: Path) -> Plan:
         results=getattr(options, "results", None),
         fresh=getattr(options, "fresh", False),
     )
-
-
-def _with_backend(settings: Settings, options: argparse.Namespace) -> Settings:
-    backend = getattr(options, "backend", None)
-    if backend is None:
-        return settings
-    return replace(settings, endpoint="" if backend == "local" else backend)
 
 
 def _connected(settings: Settings, report: screen.Report, measure: Measure) -> dict[str, Any]:

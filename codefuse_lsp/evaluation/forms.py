@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext
@@ -69,7 +69,8 @@ class Asker:
         self._connection = connection
         self._settings = settings
         self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
-        self.suggester = Suggester(connection, settings, Trace())
+        once = replace(settings, completion_ahead="off")  # nobody goes on where a suggestion ends
+        self.suggester = Suggester(connection, once, Trace())
 
     async def ask(self, form: str, asked: Asked) -> Shown:
         """Return what this form shows at a cursor; raises CodeFuseError when the model is gone."""
@@ -79,6 +80,7 @@ class Asker:
 
     async def _shipped(self, asked: Asked) -> Shown:
         outcome = await self.suggester.suggest(asked)
+        self.suggester.forget(asked.context.uri, asked.context.path)  # no task helps another
         if isinstance(outcome, Suggestion):
             return Shown(outcome.text, outcome.replaces)
         if outcome.reason in ("model failed", "model not ready"):

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from codefuse_lsp import config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.evaluation.figures import latencies, percentile, ratio_of_counts
 from codefuse_lsp.evaluation.forms import SHIPPED, Asker
@@ -27,6 +28,8 @@ from codefuse_lsp.execution.run import find_wall
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.asked import Asked, asked_at
 
+FOLDER = "/no/such/folder"  # every task is a project of its own
+
 Key = tuple[str, str]  # form, a task's id
 
 
@@ -37,14 +40,8 @@ async def infilling(
     if not plan.unsafe:
         await find_wall()
     card = (await connection.wait()).card
-    depends_on = told(
-        plan,
-        settings,
-        card,
-        completion_context=settings.completion_context,
-        completion_max_tokens=settings.completion_max_tokens,
-        completion_timeout=settings.completion_timeout,
-    )
+    chosen = {name: getattr(settings, name) for name in config.names() if name.startswith("completion")}
+    depends_on = told(plan, settings, card, **chosen)
     path = plan.results or default_path("infilling", depends_on)
     asker = Asker(connection, card, settings)
     with Results(path, depends_on, fresh=plan.fresh) as results:
@@ -66,15 +63,15 @@ def after_of(task: Task) -> str:
 
 
 def place_of(task: Task, budget_chars: int) -> Asked:
-    """Return the cursor of a task, as an editor tells it."""
+    """Return the cursor of a task, as an editor tells it, in a folder without neighbours that could help."""
     lines = list(io.StringIO(task.prompt + after_of(task), newline=""))
     line = task.prompt.count("\n")
-    path = f"{task.id.replace('/', '_')}.py"
+    path = f"{FOLDER}/{task.id.replace('/', '_')}.py"
     return asked_at(
         lines,
         line,
         len(task.prompt) - (task.prompt.rfind("\n") + 1),
-        uri=f"file:///{path}",
+        uri=f"file://{path}",
         path=path,
         language="python",
         version=0,

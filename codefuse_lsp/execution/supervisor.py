@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from codefuse_lsp.execution import jail
+from codefuse_lsp.execution import jail, usage
 
 TICK_S = 0.05  # between looks at what the program uses
 DRAIN_S = 0.5  # for output that is on its way when all is over
@@ -25,8 +25,7 @@ PAUSE_S = 0.001  # between one attempt to end everything and the next
 NICENESS = 5  # of the program, so that we and the editor come first
 SPARE_TASKS = 4096  # of the user's own, where they cannot be counted
 CHUNK = 1 << 16
-PAGE = resource.getpagesize()
-IS_LINUX = sys.platform.startswith("linux")
+IS_LINUX = usage.IS_LINUX
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     try:
         if order["wall"] == "namespaces":
-            order["tasks_before"] = _tasks_of(jail.program_ids()[0])
+            order["tasks_before"] = usage.tasks_of_user(jail.program_ids()[0])
             jail.enter(order["visible"], order["folder"], order["limits"]["disk_bytes"])
         report = Watch(order).run()
     except OSError as error:
@@ -54,7 +53,7 @@ class Watch:
         self._exit: int | None = None  # negative: the signal
         self._began = 0.0
         self._ended_by = ""
-        self._others = frozenset(_processes()) if order["wall"] == "none" else frozenset({os.getpid()})
+        self._others = frozenset(usage.processes()) if order["wall"] == "none" else frozenset({os.getpid()})
         self._own_io = os.open("/proc/self/io", os.O_RDONLY) if IS_LINUX else -1
 
     def run(self) -> dict[str, Any]:
@@ -125,21 +124,23 @@ class Watch:
             return "time"
         if not IS_LINUX:
             return ""
-        memory, tasks, written = 0, 0, _written(os.pread(self._own_io, CHUNK, 0))  # of those that ended, too
+        memory, tasks, written = 0, 0, usage.written(os.pread(self._own_io, CHUNK, 0))  # of those that ended, too
         for pid in self._program():
-            memory += PAGE * _number(_read(pid, "statm"), 1)
-            tasks += _number(_after_name(_read(pid, "stat")), 17)
-            written += _written(_read(pid, "io"))
+            memory += usage.memory(pid)
+            tasks += usage.tasks(pid)
+            written += usage.written(usage.read(pid, "io"))
+        if usage.available_memory() < self._limits["spare_bytes"]:
+            return "memory"
         used = (("memory", memory), ("processes", tasks), ("disk", written))
         allowed = {name: self._limits[f"{name}_bytes" if name != "processes" else name] for name, _ in used}
         return next((name for name, amount in used if amount > allowed[name]), "")
 
     def _program(self) -> set[int]:
         """Return the processes of the program: behind walls all but us, else those that descend from us."""
-        fresh = {pid for pid in _processes() if pid not in self._others}
+        fresh = {pid for pid in usage.processes() if pid not in self._others}
         if self._order["wall"] != "none":
             return fresh
-        parents = {pid: _number(_after_name(_read(pid, "stat")), 1) for pid in fresh}
+        parents = {pid: usage.parent(pid) for pid in fresh}
         family = {os.getpid()}
         while more := {pid for pid, parent in parents.items() if parent in family and pid not in family}:
             family |= more
@@ -239,42 +240,3 @@ def _wake_on_child() -> int:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     return reading
-
-
-def _tasks_of(user: int) -> int:
-    """Return the processes and threads that a user has, since RLIMIT_NPROC counts them all."""
-    mine = []
-    for pid in _processes():
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}").st_uid == user:
-                mine.append(_number(_after_name(_read(pid, "stat")), 17))
-    return sum(mine)
-
-
-def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if IS_LINUX else []
-
-
-def _read(pid: int, name: str) -> bytes:
-    """Return a file of /proc; of a process that has just gone, nothing."""
-    try:
-        with open(f"/proc/{pid}/{name}", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def _after_name(stat: bytes) -> bytes:
-    """Return the fields of /proc/PID/stat from the third on; the second is a name that may hold anything."""
-    return stat.rpartition(b")")[2]
-
-
-def _number(fields: bytes, index: int) -> int:
-    words = fields.split()
-    return int(words[index]) if index < len(words) else 0
-
-
-def _written(io: bytes) -> int:
-    """Return the bytes that /proc/PID/io says go to a disk."""
-    counts = dict(line.split(b": ") for line in io.splitlines())
-    return int(counts.get(b"write_bytes", 0)) - int(counts.get(b"cancelled_write_bytes", 0))

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from codefuse_lsp.__main__ import main
 from codefuse_lsp.errors import SandboxUnavailable
+from codefuse_lsp.execution import run
 from codefuse_lsp.execution.run import find_wall
 from tests.e2e.far_end import FarEnd
 
@@ -109,15 +111,29 @@ async def test_infilling_prints_each_form_as_counts(program: Program) -> None:
     )
 
 
-async def test_replay_tells_why_each_task_fails(program: Program) -> None:
-    answers = program.folder / "answers.jsonl"
-    rows = [{**TASKS[0], "completion": "    return 2 * x"}, {**TASKS[1], "completion": "    return ceil(2 * x)"}]
-    answers.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**TASKS[2], "completion": "    return 5"}]))
-    found = await program.figures("replay", str(answers))
+def test_replay_tells_why_each_task_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = tmp_path / "answers.jsonl"
+    texts = ("    return 2 * x", "    return ceil(2 * x)", "    return 5")
+    rows = [{**task, "completion": text} for task, text in zip(TASKS, texts, strict=True)]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["eval", "replay", str(answers), "--unsafe", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert (found["passed"], found["total"], found["with_imports"]["passed"]) == (1, 3, 2)
-    code, out, err = await program.run("replay", str(answers))
-    assert code == 0 and "passed: 1 of 3" in out and "Traceback" not in err
-    assert re.search(r"T/1 +failed +NameError", out) and "from math import ceil" in out
+    assert main(["eval", "replay", str(answers), "--unsafe"]) == 0
+    out = capsys.readouterr().out
+    assert "passed: 1 of 3" in out and "T/1 passes with `from math import ceil`" in out
+    assert re.search(r"T/1 +failed +NameError", out) and re.search(r"T/2 +failed +AssertionError", out)
+
+
+def test_without_walls_nothing_is_run_and_the_way_out_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "candidates", lambda: [])
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text(json.dumps({**TASKS[0], "completion": "    return 2 * x"}))
+    assert main(["eval", "replay", str(answers)]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and "--unsafe" in told.err and "Traceback" not in told.err
 
 
 async def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(program: Program) -> None:

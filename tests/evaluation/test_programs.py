@@ -35,8 +35,10 @@ def f_of(answer: str) -> object:
         "def f(x):\n    return 2 * x\n",
         "def f(x):\n    return 2 * x\n\n\ndef test_f():\n    assert f(",
         f"```python\n{PROMPT}    return 2 * x\n\n\nprint(f(2)",
+        "```\nimport functools\n\nTWO = 2\n\n\n@functools.cache\ndef f(x):\n    return TWO * x\n\n\nprint(1 / 0)\n```",
+        "```python\ndef f(x):\n    return 2 * x\n\n\ndef main():\n    1 / 0\n\n\nmain()\nif f(1):\n    main()\n```",
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_an_answer_is_understood_in_every_form(answer: str) -> None:
     assert f_of(answer) == 4

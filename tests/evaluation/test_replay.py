@@ -34,6 +34,14 @@ async def test_several_answers_may_stand_in_a_row_with_their_task(tmp_path: Path
     assert (found["passed"], found["total"]) == (2, 3)
 
 
+def test_a_sample_is_of_tasks_with_all_their_answers(tmp_path: Path) -> None:
+    rows = [{**TASK, "task_id": f"T/{number % 9}", "completion": RIGHT} for number in range(18)]
+    file = write_rows(tmp_path / "answers.jsonl", *rows)
+    some = recorded(file, Plan(file, limit=3), None)
+    assert len({task_id for task_id, _ in some}) == 3 and len(some) == 6
+    assert recorded(file, Plan(file, limit=3), None) == some
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [([{"task_id": "T/0"}], "no answers in"), ([{"task_id": "T/9", "completion": ""}], "not in the data: T/9")],
@@ -41,7 +49,7 @@ async def test_several_answers_may_stand_in_a_row_with_their_task(tmp_path: Path
 def test_a_file_that_cannot_be_scored_is_told(rows: list[object], told: str, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "tasks.jsonl", TASK)
     with pytest.raises(ConfigError, match=told):
-        recorded(write_rows(tmp_path / "answers.jsonl", *rows), None, data)
+        recorded(write_rows(tmp_path / "answers.jsonl", *rows), Plan(data), data)
 
 
 async def test_what_publishing_stripped_from_the_real_models_answers_is_named(tmp_path: Path) -> None:

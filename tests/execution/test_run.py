@@ -97,25 +97,28 @@ async def test_a_file_outside_is_not_written(name: str) -> None:
         await run_python("", files={name: ""}, unsafe=True)
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "while True: pass",
-        "import time; time.sleep(1000)",
-        "import signal; signal.pause()",
-        "import signal\nfor n in set(signal.Signals) - {9, 19}: signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
-        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
-        "import threading\nthreading.Thread(target=threading.Event().wait).start()",
-    ],
-    ids=["loop", "sleep", "pause", "ignores every signal", "stops itself", "thread that waits"],
-)
-async def test_what_does_not_end_is_ended(source: str, unsafe: bool) -> None:
-    outcome = await run_python(source, limits=SHORT, unsafe=unsafe)
-    assert (outcome.status, outcome.reason, outcome.exit_code) == ("timed_out", "time", None)
+ENDLESS = {
+    "loop": "while True: pass",
+    "sleep": "import time; time.sleep(1000)",
+    "pause": "import signal; signal.pause()",
+    "ignores every signal": """
+import signal
+for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, signal.SIG_IGN)
+while True: pass
+""",
+    "stops itself": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+    "waits for a thread": "import threading; threading.Thread(target=threading.Event().wait).start()",
+}
 
 
-async def test_cpu_time_has_a_limit_of_its_own(unsafe: bool) -> None:
-    outcome = await run_python("while True: pass", limits=Limits(wall_s=120, cpu_s=1), unsafe=unsafe)
+async def test_what_does_not_end_is_ended(unsafe: bool) -> None:
+    outcomes = await asyncio.gather(*(run_python(source, limits=SHORT, unsafe=unsafe) for source in ENDLESS.values()))
+    ends = {name: (end.status, end.reason, end.exit_code) for name, end in zip(ENDLESS, outcomes, strict=True)}
+    assert ends == dict.fromkeys(ENDLESS, ("timed_out", "time", None))
+
+
+async def test_cpu_time_has_a_limit_of_its_own() -> None:
+    outcome = await run_python("while True: pass", limits=Limits(wall_s=120, cpu_s=1), unsafe=True)
     assert (outcome.status, outcome.reason) == ("timed_out", "CPU time")
 
 
@@ -135,6 +138,12 @@ async def test_many_small_hogs_are_one_large_one(unsafe: bool) -> None:
         "import os, time\nfor _ in range(5): os.fork() or (bytearray(b'x') * (40 << 20), time.sleep(60))\nos.wait()"
     )
     outcome = await run_python(source, limits=Limits(wall_s=60, memory_bytes=128 * MIB), unsafe=unsafe)
+    assert (outcome.status, outcome.reason) == ("killed", "memory")
+
+
+async def test_the_machine_keeps_some_memory_whatever_a_program_holds_it_in() -> None:
+    limits = Limits(wall_s=60, spare_bytes=1 << 60)  # as if there were hardly any left
+    outcome = await run_python("import time; time.sleep(60)", limits=limits, unsafe=True)
     assert (outcome.status, outcome.reason) == ("killed", "memory")
 
 
