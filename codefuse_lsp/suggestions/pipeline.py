@@ -26,7 +26,7 @@ from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.cache import AnswerCache
 from codefuse_lsp.suggestions.confidence import cut_at_doubt
 from codefuse_lsp.suggestions.debounce import Debounce, Moment
-from codefuse_lsp.suggestions.filters import Place
+from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
@@ -40,6 +40,7 @@ LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
 ALTERNATIVES, WARMTH = 2, 0.6  # beside the greedy answer, where the user asked; and their temperature
+ALTERNATIVES_S = 2.0  # that the user waits for them; what is not there by then is cut
 PATIENCE = 2  # times as long is waited where the user asked
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -149,8 +150,6 @@ class Suggester:
             return Silence("model not ready", self._connection.status.message)
         try:
             return await self._asked_of_model(asked, place, prepared, account)
-        except TimeoutError:
-            return Silence("too slow", f"No text came within {self.settings.completion_timeout:g} s.")
         except CodeFuseError as error:
             return Silence("model failed", str(error))
 
@@ -168,8 +167,14 @@ class Suggester:
 
     async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
         patience_s = self.settings.completion_timeout * (PATIENCE if asked.invoked else 1)
-        async with asyncio.timeout(patience_s):
-            stream, rest = await self._written(asked, place, prepared, account)
+        try:
+            async with asyncio.timeout(patience_s):
+                stream, rest = await self._written(asked, place, prepared, account)
+        except TimeoutError:
+            if account.stream is None or not (rest := account.stream.running().rest_at(asked.context)).strip():
+                return Silence("too slow", f"No text came within {patience_s:g} s.")
+            stream = account.stream
+            stream.close()
         if stream.failure is not None:
             return stream.failure
         self._learn(stream)
@@ -233,14 +238,16 @@ class Suggester:
     async def _with_alternatives(
         self, shown: Suggestion, question: Question, place: Place, prepared: Prepared
     ) -> Suggestion:
-        """Return a suggestion with others beside it, as far as the model has different ones."""
-        request = replace(question.request, n=1, temperature=WARMTH, document="")
-        others = [Stream(self._connection, replace(question, request=request)) for _ in range(ALTERNATIVES)]
+        """Return a suggestion with others beside it, as far as the model has different ones in a moment's time."""
+        request = replace(question.request, temperature=WARMTH, document="")
+        streams = [Stream(self._connection, replace(question, request=request)) for _ in range(ALTERNATIVES)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALTERNATIVES_S):
+                await asyncio.gather(*(stream.rest_at(place.context, place) for stream in streams))
         found: dict[str, Suggestion] = {}
-        for stream in others:
-            async with stream.followed():
-                rest = await stream.rest_at(place.context, place)
-            outcome = (await self._in_thread(fitted, rest or "", place, prepared.syntax)).outcome
+        for stream in streams:
+            stream.close()
+            outcome = (await self._in_thread(fitted, stream.written, place, prepared.syntax)).outcome
             if isinstance(outcome, Suggestion) and outcome.text != shown.text:
                 found[outcome.text] = outcome
         return replace(shown, alternatives=tuple(found.values()))
@@ -269,8 +276,9 @@ class Suggester:
     def _keep(self, stream: Stream) -> None:
         """Remember an answer that has come to its end."""
         if stream.failure is None:
-            context = stream.question.place.context
-            self._cache.store(context, stream.written, now=time.monotonic(), is_cut=stream.is_cut)
+            place = stream.question.place
+            text = opened(stream.written, place)  # as it would be typed
+            self._cache.store(place.context, text, now=time.monotonic(), is_cut=stream.is_cut)
 
     def _learn(self, stream: Stream) -> None:
         if stream.has_ended:

@@ -20,7 +20,7 @@ from codefuse_lsp.context.nearby import Nearby
 from codefuse_lsp.context.neighbours import Neighbours
 from codefuse_lsp.context.recent import Recent
 from codefuse_lsp.context.scopes import Scopes
-from codefuse_lsp.context.secrets import machine_key, redact_all, redact_sides
+from codefuse_lsp.context.secrets import machine_key, redact_prompt
 from codefuse_lsp.context.signatures import Signatures
 from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
 from codefuse_lsp.context.trees import SyntaxAt, Trees
@@ -114,17 +114,14 @@ class Surroundings:
         return machine_key(self._key_folder) if self._key_folder else b"one process alone"
 
     def _without_secrets(self, prepared: Prepared) -> Prepared:
-        sides = redact_sides(prepared.context.prefix, prepared.context.suffix, self._key)
-        others = redact_all([snippet.text for snippet in prepared.snippets], self._key)
-        known = dict(sides.restorations)
-        for other in others:
-            known |= other.restorations
+        context, texts = prepared.context, [snippet.text for snippet in prepared.snippets]
+        redacted = redact_prompt(context.prefix, context.suffix, texts, self._key)
         return replace(
             prepared,
-            context=replace(prepared.context, prefix=sides.prefix, suffix=sides.suffix),
-            snippets=tuple(replace(s, text=o.text) for s, o in zip(prepared.snippets, others, strict=True)),
-            in_secret=sides.inside,
-            restorations=known,
+            context=replace(context, prefix=redacted.prefix, suffix=redacted.suffix),
+            snippets=tuple(replace(s, text=t) for s, t in zip(prepared.snippets, redacted.others, strict=True)),
+            in_secret=redacted.inside,
+            restorations=redacted.restorations,
         )
 
     def _may_read(self, path: Path) -> bool:

@@ -22,21 +22,56 @@ async def text_of(window: Window, answer: asyncio.Future[dict]) -> str:
     return (await window.result(answer))["items"][0]["insertText"]
 
 
+async def idle(window: Window) -> None:
+    """Wait until the server is asking nobody."""
+    async with hang_guard():
+        while (await window.status())["busy"]:
+            await asyncio.sleep(0)
+
+
 def finish(completion: Completion, text: str) -> None:
     completion.say(completion.heal + text)
     completion.end()
 
 
-async def test_a_newer_request_for_a_document_ends_the_older_one(window: Window, far_end: FarEnd) -> None:
+async def test_a_newer_request_elsewhere_in_a_document_ends_the_older_one(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
-    uri, cursor = window.show(AREA)
+    uri, cursor = window.show("x =‸\n" + AREA.replace("‸", ""))
     _, older = window.ask_ghost(uri, cursor)
     first = await far_end.next()
-    _, newer = window.ask_ghost(uri, cursor)
+    _, newer = window.ask_ghost(uri, {"line": 2, "character": 16})
     assert await window.result(older) is None
     await first.hung_up()
     finish(await far_end.next(), " * height")
     assert await text_of(window, newer) == " * height"
+
+
+async def test_a_running_answer_that_begins_with_what_is_typed_goes_on(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    _, older = window.ask_ghost(uri, cursor)
+    running = await far_end.next()
+    for number, letter in enumerate(" * h"):
+        place = cursor["character"] + number
+        window.insert(uri, number + 2, 1, place, letter)
+        _, newer = window.ask_ghost(uri, {"line": 1, "character": place + 1})
+    assert await window.result(older) is None
+    finish(running, " * height")
+    assert await text_of(window, newer) == "eight"
+    assert far_end.asked == [running]
+
+
+async def test_a_running_answer_that_says_something_else_is_cancelled(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    window.ask_ghost(uri, cursor)
+    running = await far_end.next()
+    running.say(running.heal + " + 1")
+    window.insert(uri, 2, 1, cursor["character"], " *")
+    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 2})
+    await running.hung_up()
+    finish(await far_end.next(), " height")
+    assert await text_of(window, newer) == " height"
 
 
 async def test_documents_do_not_disturb_each_other(window: Window, far_end: FarEnd) -> None:
@@ -62,7 +97,7 @@ async def test_a_cancelled_request_is_answered_so_and_its_connection_closed(
         await window.result(answer)
     assert refusal.value.code == CANCELLED
     await completion.hung_up()
-    assert (await window.status())["busy"] is False
+    await idle(window)
 
 
 async def test_of_200_keystrokes_that_each_cancel_the_last_only_the_last_gets_text(
@@ -93,7 +128,7 @@ async def test_of_200_keystrokes_that_each_cancel_the_last_only_the_last_gets_te
     for completion in far_end.asked[:-1]:
         await completion.hung_up()
     assert far_end.open == []
-    assert (await window.status())["busy"] is False
+    await idle(window)
 
 
 async def test_10_000_edits_leave_nothing_behind(window: Window, far_end: FarEnd) -> None:

@@ -139,5 +139,5 @@ def test_a_window_too_large_is_cut_again() -> None:
 
 @given(st.integers(0, 300), st.text("ab\n", max_size=400), st.text("ab\n", max_size=400))
 def test_a_cut_window_keeps_to_its_characters(max_chars: int, prefix: str, suffix: str) -> None:
-    prompt = completion_prompt(context_from(f"{prefix}‸{suffix}", "plaintext"), PLAIN, max_chars)
+    prompt = completion_prompt(context_from(f"{prefix}‸{suffix}", "plaintext"), PLAIN, max_chars=max_chars)
     assert len(prompt.text) + len(prompt.heal) <= max_chars + 2
