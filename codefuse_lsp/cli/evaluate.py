@@ -115,7 +115,7 @@ def _show_replay(found: dict[str, Any]) -> None:
         screen.out.print(f"with these imports: {_share(mended['passed'], found['total'])}")
     if found["timed_out"]:
         named = ", ".join(found["timed_out"])
-        screen.out.print(f"ran longer than {found['timeout_s']:g} s: {named}", markup=False, soft_wrap=True)
+        screen.out.print(f"ran longer than {found['settings']['timeout_s']:g} s: {named}", markup=False, soft_wrap=True)
 
 
 def _show_infilling(found: dict[str, Any]) -> None:

@@ -32,7 +32,8 @@ async def replay(file: Path, plan: Plan, report: Report, data: Path | None = Non
     imports = {key: line for key, verdict in verdicts.items() if (line := stripped_import(verdict.why))}
     mended = {key: f"{line}\n{programs[key]}" for key, line in imports.items()}
     again = await _judged(mended, plan, report, "With the import") if mended else {}
-    return _figures(answers, code, verdicts, imports, again) | {"file": str(file), "timeout_s": plan.timeout_s}
+    chosen = {"file": str(file), "limit": plan.limit, "seed": plan.seed, "timeout_s": plan.timeout_s, "jobs": plan.jobs}
+    return _figures(answers, code, verdicts, imports, again) | {"settings": chosen}
 
 
 def recorded(file: Path, plan: Plan, data: Path | None) -> dict[Key, tuple[Task, str]]:

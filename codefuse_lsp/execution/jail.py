@@ -21,7 +21,7 @@ NOBODY = 65534
 # linux/sched.h, linux/mount.h, linux/prctl.h, linux/sockios.h
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
-KEPT_FLAGS = NOSUID | NODEV | NOEXEC | 1024 | 2048 | (1 << 21)  # noatime, nodiratime, relatime: may not be taken off
+KEPT_FLAGS = RDONLY | NOSUID | NODEV | NOEXEC  # which may not be taken off; statvfs tells them by the same bits
 DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 AF_INET, SOCK_DGRAM, GET_FLAGS, SET_FLAGS, IFF_UP = 2, 2, 0x8913, 0x8914, 1
