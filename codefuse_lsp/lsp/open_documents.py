@@ -15,6 +15,7 @@ from lsprotocol import types
 from codefuse_lsp.context.snippets import Document as Snapshot
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.suggestions.asked import asked_at
 
 MOST_DOCUMENTS = 40  # the last opened ones; Copilot looks at 20 files
 FIRST_VIEW = 40  # lines that are seen when a document is opened
@@ -51,10 +52,17 @@ def register(server: CodeFuseServer) -> None:
     """Listen to what happens to documents."""
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    def opened(ls: CodeFuseServer, params: types.DidOpenTextDocumentParams) -> None:
+    async def opened(ls: CodeFuseServer, params: types.DidOpenTextDocumentParams) -> None:
         document = ls.document(params.text_document.uri)
         path = document.path or document.uri
         ls.suggester.surroundings.views.touched(path, 0, FIRST_VIEW, time.monotonic())
+        refresh(ls)
+        snapshot = snapshot_of(ls, document)
+        asked = asked_at(
+            snapshot.lines, 0, 0, uri=document.uri, path=path, language=snapshot.language, version=snapshot.version,
+            budget_chars=ls.suggester.budget_chars, invoked=True,
+        )  # fmt: skip
+        await ls.suggester.warm_up(asked)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(ls: CodeFuseServer, params: types.DidChangeTextDocumentParams) -> None:

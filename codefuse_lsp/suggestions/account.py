@@ -26,6 +26,7 @@ class Account:
     source: Literal["", "model", "running", "cache"] = ""  # who answered
     stream: Stream | None = None
     cuts: tuple[Cut, ...] = ()
+    wants_others: bool = False  # the user has asked again at the same place
     looked_s: float = 0.0  # round the cursor
     waited_s: float = 0.0  # for the next keystroke
     model_s: float = 0.0  # for the model

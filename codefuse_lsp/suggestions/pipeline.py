@@ -15,9 +15,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from codefuse_lsp.config import Settings
+from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import ModelCard, Priority
+from codefuse_lsp.generation.request import ModelCard
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.prompts.completion import completion_prompt
 from codefuse_lsp.prompts.formats import Prompt, tags_of
@@ -28,6 +29,7 @@ from codefuse_lsp.suggestions.confidence import cut_at_doubt
 from codefuse_lsp.suggestions.debounce import Debounce, Moment
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted
+from codefuse_lsp.suggestions.further import accepted, others, when_idle, with_alternatives
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
@@ -39,8 +41,6 @@ from codefuse_lsp.suggestions.trace import Trace
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
-ALTERNATIVES, WARMTH = 2, 0.6  # beside the greedy answer, where the user asked; and their temperature
-ALTERNATIVES_S = 2.0  # that the user waits for them; what is not there by then is cut
 PATIENCE = 2  # times as long is waited where the user asked
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -69,6 +69,7 @@ class Suggester:
         self._streams: dict[str, Stream] = {}  # by uri, the newest one
         self._ahead: asyncio.Task[None] | None = None
         self._looking = ThreadPoolExecutor(1, "surroundings")
+        self._last_invoked: CursorContext | None = None
         self._has_calibrated = False
         self._saving: asyncio.Task[None] | None = None
 
@@ -110,6 +111,11 @@ class Suggester:
         finally:
             self._record(outcome, account)
 
+    async def warm_up(self, asked: Asked) -> None:
+        """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
+        if before_looking(asked, self.settings, self.surroundings.ignore) is None:
+            await self._look(asked)
+
     async def inspect(self, asked: Asked) -> str:
         """Return exactly what the model would be shown at a cursor; raises CodeFuseError when there is no model."""
         ready = await self._connection.wait()
@@ -136,6 +142,8 @@ class Suggester:
     async def _outcome(self, asked: Asked, account: Account) -> Outcome:
         if not asked.invoked:
             self._debounce.key_pressed(time.monotonic())
+        account.wants_others = asked.invoked and asked.context == self._last_invoked
+        self._last_invoked = asked.context if asked.invoked else None
         if silence := before_looking(asked, self.settings, self.surroundings.ignore):
             return silence
         with account.timed("looked_s"):
@@ -184,9 +192,11 @@ class Suggester:
                 return Silence("unsure", f"The model finds its first word, {sure.doubt.strip()!r}, improbable.")
             rest = sure.text
         shown = await self._fit(rest, replace(place, is_cut=stream.is_cut), prepared, account)
-        if asked.invoked and isinstance(shown, Suggestion):
-            return await self._with_alternatives(shown, stream.question, place, prepared)
-        if isinstance(shown, Suggestion) and self._looks_ahead:
+        if account.wants_others and isinstance(shown, Suggestion):
+            texts = await others(self._connection, stream.question)
+            found = [await self._in_thread(fitted, text, place, prepared.syntax) for text in texts]
+            return with_alternatives(shown, [one.outcome for one in found])
+        if isinstance(shown, Suggestion) and self._looks_ahead():
             self._ahead = asyncio.create_task(self._look_ahead(asked, shown, prepared))
         return shown
 
@@ -235,50 +245,25 @@ class Suggester:
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._looking, work, *given)
 
-    async def _with_alternatives(
-        self, shown: Suggestion, question: Question, place: Place, prepared: Prepared
-    ) -> Suggestion:
-        """Return a suggestion with others beside it, as far as the model has different ones in a moment's time."""
-        request = replace(question.request, temperature=WARMTH, document="")
-        streams = [Stream(self._connection, replace(question, request=request)) for _ in range(ALTERNATIVES)]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ALTERNATIVES_S):
-                await asyncio.gather(*(stream.rest_at(place.context, place) for stream in streams))
-        found: dict[str, Suggestion] = {}
-        for stream in streams:
-            stream.close()
-            outcome = (await self._in_thread(fitted, stream.written, place, prepared.syntax)).outcome
-            if isinstance(outcome, Suggestion) and outcome.text != shown.text:
-                found[outcome.text] = outcome
-        return replace(shown, alternatives=tuple(found.values()))
-
-    @property
     def _looks_ahead(self) -> bool:
         wish, ready = self.settings.completion_ahead, self._connection.ready
         return wish == "on" or (wish == "auto" and ready is not None and ready.card.device not in ("", "cpu"))
 
     async def _look_ahead(self, asked: Asked, shown: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
-        context = asked.context
-        text = shown.text.replace(context.line_end, "\n")
-        accepted = replace(
-            context, prefix=context.prefix + text, suffix=context.suffix[shown.replaces :], version=context.version + 1
-        )
-        ready = self._connection.ready
-        if ready is None or self._cache.find(accepted, now=time.monotonic()) is not None:
+        after, ready = accepted(asked.context, shown), self._connection.ready
+        if ready is None or self._cache.find(after, now=time.monotonic()) is not None:
             return
-        _, question = self._question(replace(asked, context=accepted), replace(prepared, context=accepted), ready.card)
-        request = replace(question.request, priority=Priority.SPECULATION, document="")
-        stream = Stream(self._connection, replace(question, request=request), self._keep)
+        _, question = self._question(replace(asked, context=after), replace(prepared, context=after), ready.card)
+        stream = Stream(self._connection, when_idle(question), self._keep)
         async with stream.followed():
-            await stream.rest_at(accepted, question.place)
+            await stream.rest_at(after, question.place)
 
     def _keep(self, stream: Stream) -> None:
         """Remember an answer that has come to its end."""
         if stream.failure is None:
-            place = stream.question.place
-            text = opened(stream.written, place)  # as it would be typed
-            self._cache.store(place.context, text, now=time.monotonic(), is_cut=stream.is_cut)
+            place, now = stream.question.place, time.monotonic()
+            self._cache.store(place.context, opened(stream.written, place), now=now, is_cut=stream.is_cut)
 
     def _learn(self, stream: Stream) -> None:
         if stream.has_ended:

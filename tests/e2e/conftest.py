@@ -56,7 +56,7 @@ async def window(far_end_of_module: FarEnd, home: Path) -> AsyncIterator[Window]
     """A window that all tests of a module share; each opens documents of its own in it."""
     root = home / "shared"
     root.mkdir()
-    window = await Window.opened(root, {"endpoint": far_end_of_module.endpoint})
+    window = await Window.opened(root, {"endpoint": far_end_of_module.endpoint, "completionAhead": "off"})
     yield window
     assert await window.close() == 0
 
@@ -68,7 +68,9 @@ async def open_window(far_end: FarEnd, tmp_path: Path) -> AsyncIterator[OpenWind
 
         async def open_one(root: Path = tmp_path, **given: Any) -> Window:
             named = {name: given.pop(name) for name in ("client", "env", "listeners") if name in given}
-            window = await Window.opened(root, {"endpoint": far_end.endpoint, **given}, **named)
+            window = await Window.opened(
+                root, {"endpoint": far_end.endpoint, "completionAhead": "off", **given}, **named
+            )
             windows.push_async_callback(window.close)
             return window
 

@@ -9,7 +9,7 @@ import pytest
 
 from codefuse_lsp.evaluation.editor import EditorError
 from tests.e2e.far_end import Completion, FarEnd
-from tests.e2e.window import Window, hang_guard
+from tests.e2e.window import AUTOMATIC, Window, hang_guard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,12 +34,12 @@ def finish(completion: Completion, text: str) -> None:
     completion.end()
 
 
-async def test_a_newer_request_elsewhere_in_a_document_ends_the_older_one(window: Window, far_end: FarEnd) -> None:
+async def test_a_newer_request_for_a_document_ends_the_older_one(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
-    uri, cursor = window.show("x =‸\n" + AREA.replace("‸", ""))
+    uri, cursor = window.show(AREA)
     _, older = window.ask_ghost(uri, cursor)
     first = await far_end.next()
-    _, newer = window.ask_ghost(uri, {"line": 2, "character": 16})
+    _, newer = window.ask_ghost(uri, cursor)
     assert await window.result(older) is None
     await first.hung_up()
     finish(await far_end.next(), " * height")
@@ -49,12 +49,12 @@ async def test_a_newer_request_elsewhere_in_a_document_ends_the_older_one(window
 async def test_a_running_answer_that_begins_with_what_is_typed_goes_on(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
     uri, cursor = window.show(AREA)
-    _, older = window.ask_ghost(uri, cursor)
+    _, older = window.ask_ghost(uri, cursor, AUTOMATIC)
     running = await far_end.next()
     for number, letter in enumerate(" * h"):
         place = cursor["character"] + number
         window.insert(uri, number + 2, 1, place, letter)
-        _, newer = window.ask_ghost(uri, {"line": 1, "character": place + 1})
+        _, newer = window.ask_ghost(uri, {"line": 1, "character": place + 1}, AUTOMATIC)
     assert await window.result(older) is None
     finish(running, " * height")
     assert await text_of(window, newer) == "eight"
@@ -64,14 +64,47 @@ async def test_a_running_answer_that_begins_with_what_is_typed_goes_on(window: W
 async def test_a_running_answer_that_says_something_else_is_cancelled(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
     uri, cursor = window.show(AREA)
-    window.ask_ghost(uri, cursor)
+    window.ask_ghost(uri, cursor, AUTOMATIC)
     running = await far_end.next()
     running.say(running.heal + " + 1")
     window.insert(uri, 2, 1, cursor["character"], " *")
-    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 2})
+    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 2}, AUTOMATIC)
     await running.hung_up()
     finish(await far_end.next(), " height")
     assert await text_of(window, newer) == " height"
+
+
+async def test_what_is_typed_of_a_suggestion_and_taken_back_is_answered_without_the_model(
+    window: Window, far_end: FarEnd
+) -> None:
+    far_end.says(" * height")
+    uri, cursor = window.show(AREA)
+    assert await window.ghost_at(uri, cursor, AUTOMATIC) is not None
+    for number, letter in enumerate(" * he"):
+        place = cursor["character"] + number
+        window.insert(uri, number + 2, 1, place, letter)
+        item = await window.ghost_at(uri, {"line": 1, "character": place + 1}, AUTOMATIC)
+        assert item is not None and item["insertText"] == " * height"[number + 1 :]
+    assert len(far_end.asked) == 1
+
+
+async def test_who_asks_again_at_the_same_place_gets_others_to_choose_from(window: Window, far_end: FarEnd) -> None:
+    said = iter([" * height", " * height", " + height", " * 2"])
+
+    async def script(completion: Completion) -> None:
+        completion.head()
+        finish(completion, next(said))
+
+    far_end.script = script
+    uri, cursor = window.show(AREA)
+    _, first = window.ask_ghost(uri, cursor)
+    assert [item["insertText"] for item in (await window.result(first))["items"]] == [" * height"]
+    _, again = window.ask_ghost(uri, cursor)
+    assert [item["insertText"] for item in (await window.result(again))["items"]] == [
+        " * height",
+        " + height",
+        " * 2",
+    ]
 
 
 async def test_documents_do_not_disturb_each_other(window: Window, far_end: FarEnd) -> None:

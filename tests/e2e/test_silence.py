@@ -78,7 +78,7 @@ async def test_a_far_end_that_writes_rubbish_leaves_silence_and_is_asked_again(
 async def test_some_places_are_never_asked_about(
     window: Window, far_end: FarEnd, drawn: str, name: str, outcome: str
 ) -> None:
-    assert await window.ghost(drawn, name) is None
+    assert await window.ghost(drawn, name, kind=AUTOMATIC) is None
     assert (await window.why())["outcome"] == outcome
     assert far_end.asked == []
 

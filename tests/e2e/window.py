@@ -116,12 +116,12 @@ class Window(Editor):
         uri, position = self.show(drawn, name, language)
         return await self.ghost_at(uri, position, **context)
 
-    async def ghost_at(self, uri: str, position: Json, kind: int = AUTOMATIC, **context: Any) -> Json | None:
+    async def ghost_at(self, uri: str, position: Json, kind: int = INVOKED, **context: Any) -> Json | None:
         found = await self.result(self.ask_ghost(uri, position, kind, **context)[1])
         assert found is None or len(found["items"]) == 1
         return None if found is None else found["items"][0]
 
-    def ask_ghost(self, uri: str, position: Json, kind: int = AUTOMATIC, **context: Any) -> tuple[int, Any]:
+    def ask_ghost(self, uri: str, position: Json, kind: int = INVOKED, **context: Any) -> tuple[int, Any]:
         params = {"textDocument": {"uri": uri}, "position": position, "context": {"triggerKind": kind, **context}}
         return self.ask("textDocument/inlineCompletion", params)
 
