@@ -11,11 +11,14 @@ from pathlib import Path
 from codefuse_lsp import config
 from codefuse_lsp.cli import files, screen
 from codefuse_lsp.config import Settings
-from codefuse_lsp.suggestions import trace
+from codefuse_lsp.errors import ConfigError
+from codefuse_lsp.suggestions import log, trace
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Print the last records, the newest last."""
+    """Print the last records, the newest last, or all that was said for one of them."""
+    if options.id or options.rebuild:
+        return _rebuild(options, config.data_dir() / log.FILE_NAME)
     records = trace.read(config.data_dir() / trace.FILE_NAME, options.count)
     if options.json:
         screen.out.print_json(json.dumps([asdict(record) for record in records]))
@@ -23,13 +26,39 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if not records:
         screen.out.print(_why_none(config.data_dir()), markup=False, soft_wrap=True)
         return 0
-    table = screen.table("when", "place", "outcome", "ms", "prompt (cached)", "because")
+    dropped = log.dropped_by_id(config.data_dir() / log.FILE_NAME)
+    table = screen.table("id", "when", "place", "outcome", "ms", "prompt (cached)", "because")
     for record in records:
         when = time.strftime("%H:%M:%S", time.localtime(record.time))
         tokens = f"{record.prompt_tokens} ({record.cached_tokens})" if record.prompt_tokens else ""
         place = f"{record.file}:{record.line}"
-        table.add_row(when, place, record.outcome, f"{record.total_ms:.0f}", tokens, record.detail)
+        because = record.detail or (f"from the {record.source}" if record.source in ("cache",) else "")
+        if record.outcome != "shown" and (lost := [text for _, text in dropped.get(record.id, ())]):
+            because += f" It was: {lost[-1].strip()[:60]!r}"
+        table.add_row(record.id, when, place, record.outcome, f"{record.total_ms:.0f}", tokens, because)
     screen.show(table)
+    return 0
+
+
+def _rebuild(options: argparse.Namespace, path: Path) -> int:
+    """Print what one request asked, what was answered, and what each filter took away."""
+    if not options.id:
+        raise ConfigError("Name the request: codefuse-lsp why ID --rebuild. `codefuse-lsp why --json` shows the ids.")
+    said = log.find(path, options.id)
+    if said is None:
+        raise ConfigError(
+            f"There is no request {options.id} in {path}; the oldest are forgotten, "
+            "and none is kept where the setting completion_log is false."
+        )
+    if options.json:
+        screen.out.print_json(json.dumps(asdict(said)))
+        return 0
+    parts = [("prompt", said.prompt), ("to begin with", said.heal), ("the model wrote", said.written)]
+    parts += [(f"taken away by: {name}", text) for name, text in said.dropped]
+    for name, text in [*parts, ("shown", said.shown)]:
+        if text:
+            screen.out.rule(name, align="left")
+            screen.out.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

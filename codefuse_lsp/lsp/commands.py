@@ -6,8 +6,16 @@ from lsprotocol import types
 
 from codefuse_lsp.lsp.code_actions import EXPLAIN, SHOW, WRITE_TESTS
 from codefuse_lsp.lsp.explain import explain
-from codefuse_lsp.lsp.inline_completion import ACCEPTED
-from codefuse_lsp.lsp.protocol import WHY_NO_SUGGESTION, Target, WhyParams, WhyRecord
+from codefuse_lsp.lsp.inline_completion import ACCEPTED, asked_in
+from codefuse_lsp.lsp.protocol import (
+    INSPECT_PROMPT,
+    WHY_NO_SUGGESTION,
+    InspectParams,
+    InspectResult,
+    Target,
+    WhyParams,
+    WhyRecord,
+)
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 
@@ -42,6 +50,12 @@ def register(server: CodeFuseServer) -> None:
     async def why(ls: CodeFuseServer, params: WhyParams | None) -> list[WhyRecord]:
         records = list(ls.suggester.trace.records)[-max(0, (params or WhyParams()).count) :]
         return [WhyRecord(**{name: getattr(record, name) for name in _WHY_FIELDS}) for record in records]
+
+    @server.feature(INSPECT_PROMPT)
+    async def inspect(ls: CodeFuseServer, params: InspectParams) -> InspectResult | None:
+        document = ls.document(params.text_document.uri)
+        prompt = await ls.suggester.inspect(asked_in(ls, document, params.position, invoked=True))
+        return None if prompt is None else InspectResult(prompt.text, prompt.heal)
 
 
 _WHY_FIELDS = [attribute.name for attribute in WhyRecord.__attrs_attrs__]

@@ -15,6 +15,7 @@ from lsprotocol import types
 CHAT = "codefuse/chat"
 STATUS = "codefuse/status"
 WHY_NO_SUGGESTION = "codefuse/whyNoSuggestion"
+INSPECT_PROMPT = "codefuse/inspectPrompt"
 
 Id = int | str
 
@@ -145,6 +146,10 @@ class WhyRecord:
     prompt_tokens: int
     cached_tokens: int
     generated_tokens: int
+    source: str
+    own_ms: float
+    waited_ms: float
+    filters: Sequence[str]
 
 
 @attrs.define
@@ -166,8 +171,44 @@ class WhyResponse:
     jsonrpc: str = "2.0"
 
 
+@attrs.define
+class InspectParams:
+    """A place in a document."""
+
+    text_document: types.TextDocumentIdentifier
+    position: types.Position
+
+
+@attrs.define
+class InspectResult:
+    """Exactly what the model would be shown there, secrets replaced; `heal` is what its answer has to begin with."""
+
+    prompt: str
+    heal: str
+
+
+@attrs.define
+class InspectRequest:
+    """`codefuse/inspectPrompt`."""
+
+    id: Id
+    params: InspectParams
+    method: str = INSPECT_PROMPT
+    jsonrpc: str = "2.0"
+
+
+@attrs.define
+class InspectResponse:
+    """The answer to `codefuse/inspectPrompt`."""
+
+    id: Id | None
+    result: InspectResult | None = None
+    jsonrpc: str = "2.0"
+
+
 CUSTOM: dict[str, tuple[type, type | None]] = {
     CHAT: (ChatRequest, ChatResponse),
     STATUS: (StatusRequest, StatusResponse),
     WHY_NO_SUGGESTION: (WhyRequest, WhyResponse),
+    INSPECT_PROMPT: (InspectRequest, InspectResponse),
 }

@@ -32,6 +32,7 @@ class Account:
     model_s: float = 0.0  # for the model
     fitted_s: float = 0.0  # through the filters
     started: float = field(default_factory=time.perf_counter)
+    id: str = field(default_factory=new_id)  # of a request that ends in silence
 
     @property
     def seconds(self) -> float:
@@ -54,7 +55,7 @@ def record_of(outcome: Outcome, account: Account) -> Record:
     usage = (stream.usage if stream else None) or Usage(0, 0)
     total_s = account.seconds
     return Record(
-        id=outcome.id if isinstance(outcome, Suggestion) else new_id(),
+        id=outcome.id if isinstance(outcome, Suggestion) else account.id,
         time=time.time(),
         file=PurePath(account.asked.context.path).name,
         line=account.asked.line + 1,
@@ -77,7 +78,7 @@ def said_of(outcome: Outcome, account: Account) -> Said:
     stream = account.stream
     assert stream is not None
     return Said(
-        id=outcome.id if isinstance(outcome, Suggestion) else new_id(),
+        id=outcome.id if isinstance(outcome, Suggestion) else account.id,
         prompt=stream.question.request.prompt,
         heal=stream.question.request.heal,
         written=stream.raw,

@@ -86,11 +86,7 @@ class Suggester:
     @property
     def budget_chars(self) -> int:
         """Characters of code around the cursor that fit the prompt."""
-        return int(self._context_chars * (1 - SNIPPET_SHARE))
-
-    @property
-    def _context_chars(self) -> int:
-        return self.estimate.chars_for(self.settings.completion_context)
+        return int(self.estimate.chars_for(self.settings.completion_context) * (1 - SNIPPET_SHARE))
 
     async def calibrate(self, code: str) -> None:
         """Learn from a piece of code, once, how long tokens are: windows that change later would be read anew."""
@@ -116,11 +112,12 @@ class Suggester:
         if before_looking(asked, self.settings, self.surroundings.ignore) is None:
             await self._look(asked)
 
-    async def inspect(self, asked: Asked) -> str:
-        """Return exactly what the model would be shown at a cursor; raises CodeFuseError when there is no model."""
-        ready = await self._connection.wait()
-        prepared = await self._look(asked)
-        return self._question(asked, prepared, ready.card)[0].text
+    async def inspect(self, asked: Asked) -> Prompt | None:
+        """Return exactly what the model would be shown at a cursor, None where it never is; raises CodeFuseError."""
+        if before_looking(asked, self.settings, self.surroundings.ignore):
+            return None
+        card = (await self._connection.wait()).card
+        return self._question(asked, await self._look(asked), card)[0]
 
     def forget(self, uri: str, path: str) -> None:
         """Let go of a document that was closed."""
@@ -233,7 +230,7 @@ class Suggester:
         return prompt, Question(request, place, tags_of(model), prepared.restorations)
 
     async def _look(self, asked: Asked) -> Prepared:
-        snippet_chars = int(self._context_chars * SNIPPET_SHARE)
+        snippet_chars = int(self.estimate.chars_for(self.settings.completion_context) * SNIPPET_SHARE)
         return await self._in_thread(self.surroundings.prepare, asked, snippet_chars)
 
     async def _fit(self, text: str, place: Place, prepared: Prepared, account: Account) -> Outcome:
@@ -252,7 +249,7 @@ class Suggester:
     async def _look_ahead(self, asked: Asked, shown: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
         after, ready = accepted(asked.context, shown), self._connection.ready
-        if ready is None or self._cache.find(after, now=time.monotonic()) is not None:
+        if ready is None or self._cache.find(after, now=time.monotonic()):
             return
         _, question = self._question(replace(asked, context=after), replace(prepared, context=after), ready.card)
         stream = Stream(self._connection, when_idle(question), self._keep)
