@@ -36,6 +36,7 @@ MOST_FLAWS = 4  # elsewhere; with more the grammar does not fit the file, as C's
 BUDGET_S = 0.04  # for all that is tried of one text, the last try not counted
 DEADLINE_S = 0.02  # for one try
 MAX_PARTS = 24  # of a text that are tried
+MAX_BLANK_BELOW = 8  # lines, beyond which what follows is another matter
 NEAR_BYTES = 200  # round what is put in, where the flaws are looked for that a grammar lets pass
 _HOLDERS = re.compile("statement|clause|definition|block|element|tag")  # nodes that may hold such flaws
 _NEVER_WRONG = frozenset({"markdown"})
@@ -126,7 +127,7 @@ def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
     if not on.tails or not text:
         return True
     line = on.at.source[_line_start(on.at) : on.at.cursor] + text.encode("utf-8", "surrogatepass")
-    to_come = body_to_come(on.at.language, line) if body else b""
+    to_come = body_to_come(on.at.language, line) if body and not _is_followed(on.at, line) else b""
     for tail in (*on.tails, to_come) if to_come else on.tails:
         if time.thread_time() > on.ends:
             return body  # of the whole there is no telling; a part is not worth the time
@@ -134,6 +135,17 @@ def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
         if flaws is None or flaws.within(on.flaws):
             return True
     return False
+
+
+def _is_followed(at: SyntaxAt, line: bytes) -> bool:
+    """Return whether code stands below that goes on beside the last line put in: no body is to come there."""
+    below = at.source[at.cursor :].partition(b"\n")[2].split(b"\n", MAX_BLANK_BELOW)[:MAX_BLANK_BELOW]
+    following = next((one for one in below if one.strip()), b"")
+    return bool(following) and _indent(following) == _indent(line.rstrip().rpartition(b"\n")[2])
+
+
+def _indent(line: bytes) -> bytes:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _flaws_with(at: SyntaxAt, text: str, replaces: int, tail: bytes) -> Flaws | None:

@@ -53,9 +53,22 @@ def scope_of(context: CursorContext) -> Scope:
     here = depth(context.line_prefix + ".")
     if opens_block(opener, context.language) and here <= depth(opener):
         return Scope(depth(opener) + 1, depth(opener), is_opened_here=True)
+    return Scope(here, _edge(context, here), is_opened_here=False)
+
+
+def _scope_with(context: CursorContext, first_line: str) -> Scope:
+    """Return the block of a text by its first line too: on a line without indentation, that is where it comes from."""
+    scope = scope_of(context)
+    here = depth(context.line_prefix + first_line)
+    if not context.on_blank_line or not first_line.strip() or here <= scope.floor:
+        return scope
+    return Scope(here, _edge(context, here), scope.is_opened_here)
+
+
+def _edge(context: CursorContext, here: int) -> int | None:
+    """Return the depth of the nearest line above that lies outside a block at depth `here`."""
     above = reversed(context.prefix.split("\n")[:-1])
-    edge = next((depth(line) for line in above if line.strip() and depth(line) < here), None)
-    return Scope(here, edge, is_opened_here=False)
+    return next((depth(line) for line in above if line.strip() and depth(line) < here), None)
 
 
 def stop_at_dedent(text: str, place: Place) -> str:
@@ -82,7 +95,7 @@ def has_left_scope(text: str, place: Place) -> bool:
 
 def _lines_kept(lines: list[str], place: Place, *, may_grow: bool) -> int | None:
     """Return how many lines belong to the block; None while it has not ended."""
-    context, scope = place.context, scope_of(place.context)
+    context, scope = place.context, _scope_with(place.context, lines[0])
     in_literal = literal_lines(lines, context.language)
     is_first, has_nested = True, False
     for number, line in enumerate(lines[1:], 1):
