@@ -48,8 +48,8 @@ class RequestLog:
             return
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            with os.fdopen(descriptor, "r+b") as file:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
                 file.write("".join(json.dumps(asdict(said)) + "\n" for said in new).encode())
                 size = file.tell()
             if size > LARGEST_FILE_BYTES:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.e2e.far_end import FarEnd
+from tests.e2e.far_end import Completion, FarEnd
 from tests.e2e.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -109,3 +111,27 @@ async def test_the_prompts_of_a_line_being_typed_share_all_but_their_end(window:
     shared = len(prompts[0].rstrip())
     assert len(prompts) == len(line)
     assert all(prompt[:shared] == prompts[0][:shared] and len(prompt) <= shared + len(line) for prompt in prompts)
+
+
+async def test_the_prompt_of_a_place_can_be_looked_at_with_nothing_secret_in_it(
+    window: Window, far_end: FarEnd
+) -> None:
+    far_end.says("")
+    uri, cursor = window.show("password = 'hunter2-is-long-enough'\nconnect(‸)\n")
+    shown = await window.request("codefuse/inspectPrompt", {"textDocument": {"uri": uri}, "position": cursor})
+    assert "hunter2" not in shown["prompt"] and "REDACTED_" in shown["prompt"]
+    await window.ghost_at(uri, cursor)
+    assert far_end.asked[-1].prompt == shown["prompt"] and far_end.asked[-1].heal == shown["heal"]
+
+
+async def test_a_secret_that_the_model_repeats_is_shown_as_it_is(window: Window, far_end: FarEnd) -> None:
+    async def script(completion: Completion) -> None:
+        placeholder = re.search(r"REDACTED_[0-9a-f]+", completion.prompt)
+        assert placeholder
+        completion.head()
+        completion.say(completion.heal + f"'{placeholder[0]}'")
+        completion.end()
+
+    far_end.script = script
+    item = await window.ghost("password = 'hunter2-is-long-enough'\nconnect(user, ‸)\n")
+    assert item is not None and item["insertText"] == "'hunter2-is-long-enough'"
