@@ -176,7 +176,7 @@ class Suggester:
             async with asyncio.timeout(patience_s):
                 stream, rest = await self._written(asked, place, prepared, account)
         except TimeoutError:
-            if account.stream is None or not (rest := account.stream.running().rest_at(asked.context)).strip():
+            if account.stream is None or not (rest := account.stream.so_far_at(asked.context)).strip():
                 return Silence("too slow", f"No text came within {patience_s:g} s.")
             stream = account.stream
             stream.close()
@@ -201,11 +201,11 @@ class Suggester:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
         uri = asked.context.uri
         stream = self._streams.get(uri)
-        if stream is not None and not asked.invoked and stream.running().at(asked.context) == "continues":
+        if stream is not None and not asked.invoked and stream.goes_on_at(asked.context):
             account.source = "running"
             if (rest := await self._followed(stream, asked, place, account)) is not None:
                 return stream, rest
-        elif stream is not None:
+        if stream is not None:
             stream.close()
         account.source = "model"
         with account.timed("waited_s"):

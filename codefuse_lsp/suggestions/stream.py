@@ -57,11 +57,17 @@ class Stream:
         self._news = asyncio.Event()
         self._followers = 0
         self._leaving: asyncio.TimerHandle | None = None
+        self._error: BaseException | None = None  # none that is told in words: a fault of ours
         self._task = asyncio.create_task(self._read())
+        self._task.add_done_callback(self._end)
 
-    def running(self) -> Running:
-        """Return the answer as the cache judges it at another cursor."""
-        return Running(self.question.place.context, self.written, self.has_ended)
+    def goes_on_at(self, context: CursorContext) -> bool:
+        """Return whether the answer is still being written and is one for a new cursor, too."""
+        return not self.has_ended and self._running().at(context) == "continues"
+
+    def so_far_at(self, context: CursorContext) -> str:
+        """Return what has been written beyond a cursor."""
+        return self._running().rest_at(context)
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -79,7 +85,9 @@ class Stream:
     async def rest_at(self, context: CursorContext, place: Place) -> str | None:
         """Return what is to be shown at a cursor as soon as it is whole; None when the answer is not one for it."""
         while True:
-            running = self.running()
+            running = self._running()
+            if self._error is not None:
+                raise self._error
             if self.failure is not None:
                 return ""
             if running.at(context) == "diverged":
@@ -102,11 +110,17 @@ class Stream:
                         break
         except CodeFuseError as error:
             self.failure = Silence("model failed", str(error))
-        finally:
-            self.took_s = time.perf_counter() - self._begun
-            self.has_ended = True
-            self._news.set()
-        self._when_ended(self)  # not for one that was cancelled
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self.took_s = time.perf_counter() - self._begun
+        self.has_ended = True
+        self._error = None if task.cancelled() else task.exception()
+        if not task.cancelled() and self._error is None:
+            self._when_ended(self)
+        self._news.set()
+
+    def _running(self) -> Running:
+        return Running(self.question.place.context, self.written, self.has_ended)
 
     def _take(self, chunk: Chunk) -> bool:
         """Take in a piece; return whether more is wanted."""

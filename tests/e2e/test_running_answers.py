@@ -1,0 +1,66 @@
+"""What becomes of an answer whose asker has gone on: taken over, given up, never taken for what it is not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.e2e.far_end import Completion, FarEnd
+from tests.e2e.window import AUTOMATIC, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AREA = "def area(width, height):\n    return width‸\n"
+SECRET = "hunter2-is-long-enough"
+CONNECT = f"password = '{SECRET}'\nconnect(user, ‸)\n"
+
+
+def finish(completion: Completion, text: str) -> None:
+    completion.say(completion.heal + text)
+    completion.end()
+
+
+async def text_of(window: Window, answer: asyncio.Future[dict]) -> str:
+    return (await window.result(answer))["items"][0]["insertText"]
+
+
+async def test_an_answer_that_was_given_up_half_written_is_never_shown_as_a_whole_one(
+    window: Window, far_end: FarEnd
+) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    request_id, _ = window.ask_ghost(uri, cursor, AUTOMATIC)
+    running = await far_end.next()
+    running.say(running.heal + " * hei")
+    window.cancel(request_id)
+    await running.hung_up()
+    _, again = window.ask_ghost(uri, cursor, AUTOMATIC)
+    finish(await far_end.next(), " * height")
+    assert await text_of(window, again) == " * height"
+
+
+async def test_a_place_where_the_model_failed_is_asked_again(window: Window, far_end: FarEnd) -> None:
+    far_end.writes(b"data: {\n\n")
+    uri, cursor = window.show(AREA)
+    assert await window.ghost_at(uri, cursor) is None
+    assert (await window.why())["outcome"] == "model failed"
+    far_end.says(" * height")
+    await window.ghost(AREA)  # the connection is well again
+    item = await window.ghost_at(uri, cursor, AUTOMATIC)
+    assert item is not None and item["insertText"] == " * height"
+
+
+async def test_an_answer_that_turns_out_to_be_another_one_is_cancelled_at_once(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    window.ask_ghost(uri, cursor, AUTOMATIC)
+    running = await far_end.next()
+    window.insert(uri, 2, 1, cursor["character"], " *")
+    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 2}, AUTOMATIC)
+    await window.synchronise()
+    running.say(running.heal + " + 1")  # only now is it known
+    asked = await far_end.next()
+    await running.hung_up()
+    finish(asked, " height")
+    assert await text_of(window, newer) == " height"
