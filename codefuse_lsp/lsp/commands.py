@@ -54,8 +54,8 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(INSPECT_PROMPT)
     async def inspect(ls: CodeFuseServer, params: InspectParams) -> InspectResult | None:
         document = ls.document(params.text_document.uri)
-        prompt = await ls.suggester.inspect(asked_in(ls, document, params.position, invoked=True))
-        return None if prompt is None else InspectResult(prompt.text, prompt.heal)
+        request = await ls.suggester.inspect(asked_in(ls, document, params.position, invoked=True))
+        return None if request is None else InspectResult(request.prompt, request.heal)
 
 
 _WHY_FIELDS = [attribute.name for attribute in WhyRecord.__attrs_attrs__]

@@ -28,7 +28,7 @@ def before_looking(asked: Asked, settings: Settings, ignore: Ignore) -> Silence 
 
 def after_looking(prepared: Prepared) -> Silence | None:
     """Return the reason that the code round the cursor gives."""
-    if prepared.in_secret:
+    if prepared.shown.in_secret:
         return Silence("inside a secret", "The cursor stands in what looks like a key or a password.")
     if prepared.intent.reason:
         return Silence(prepared.intent.reason, prepared.intent.detail)

@@ -18,11 +18,11 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import ModelCard
+from codefuse_lsp.generation.request import GenerationRequest, ModelCard
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.prompts.completion import completion_prompt
-from codefuse_lsp.prompts.formats import Prompt, tags_of
-from codefuse_lsp.suggestions.account import Account, record_of, said_of
+from codefuse_lsp.prompts.formats import tags_of
+from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.cache import AnswerCache
 from codefuse_lsp.suggestions.confidence import cut_at_doubt
@@ -33,16 +33,16 @@ from codefuse_lsp.suggestions.further import accepted, others, when_idle, with_a
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.records import Records
 from codefuse_lsp.suggestions.requests import model_format, request_for
 from codefuse_lsp.suggestions.stream import Question, Stream
-from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
+from codefuse_lsp.suggestions.surroundings import Prepared, Shown, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
 PATIENCE = 2  # times as long is waited where the user asked
-SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Suggester:
         self.estimate = TokenEstimate()
         self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
         self._settings = settings
-        self._log = log or RequestLog(None)
+        self._records = Records(trace, log or RequestLog(None))
         self._connection = connection
         self._cache = AnswerCache()
         self._debounce = Debounce()
@@ -71,7 +71,6 @@ class Suggester:
         self._looking = ThreadPoolExecutor(1, "surroundings")
         self._last_invoked: CursorContext | None = None
         self._has_calibrated = False
-        self._saving: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -105,19 +104,20 @@ class Suggester:
             outcome = await self._outcome(asked, account)
             return outcome
         finally:
-            self._record(outcome, account)
+            self._records.add(outcome, account)
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
         if before_looking(asked, self.settings, self.surroundings.ignore) is None:
             await self._look(asked)
 
-    async def inspect(self, asked: Asked) -> Prompt | None:
-        """Return exactly what the model would be shown at a cursor, None where it never is; raises CodeFuseError."""
+    async def inspect(self, asked: Asked) -> GenerationRequest | None:
+        """Return exactly what would be asked at a cursor, None where nothing ever is; raises CodeFuseError."""
         if before_looking(asked, self.settings, self.surroundings.ignore):
             return None
         card = (await self._connection.wait()).card
-        return self._question(asked, await self._look(asked), card)[0]
+        prepared = await self._look(asked)
+        return self._question(_place(asked, prepared), prepared.shown, card).request
 
     def forget(self, uri: str, path: str) -> None:
         """Let go of a document that was closed."""
@@ -128,11 +128,11 @@ class Suggester:
 
     async def close(self) -> None:
         """End what is being written, and put the last records into their files."""
-        for task in filter(None, (self._saving, self._ahead)):
-            task.cancel()
+        if self._ahead is not None:
+            self._ahead.cancel()
         for stream in self._streams.values():
             stream.close()
-        await asyncio.to_thread(self._save)
+        await self._records.close()
         self._looking.shutdown(wait=False, cancel_futures=True)
         self.surroundings.close()
 
@@ -147,7 +147,7 @@ class Suggester:
             prepared = await self._look(asked)
         if silence := after_looking(prepared):
             return silence
-        place = Place(asked.context, block=prepared.intent.is_block)
+        place = _place(asked, prepared)
         if (known := await self._known(asked, place, prepared, account)) is not None:
             return known
         if self._connection.ready is None and not asked.invoked:
@@ -194,7 +194,7 @@ class Suggester:
             found = [await self._in_thread(fitted, text, place, prepared.syntax) for text in texts]
             return with_alternatives(shown, [one.outcome for one in found])
         if isinstance(shown, Suggestion) and self._looks_ahead():
-            self._ahead = asyncio.create_task(self._look_ahead(asked, shown, prepared))
+            self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
 
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
@@ -211,7 +211,7 @@ class Suggester:
         with account.timed("waited_s"):
             await asyncio.sleep(self._debounce.delay(_moment(asked), account.seconds))
         ready = await self._connection.wait()
-        _, question = self._question(asked, prepared, ready.card)
+        question = self._question(place, prepared.shown, ready.card)
         self._streams[uri] = stream = Stream(self._connection, question, self._keep)
         rest = await self._followed(stream, asked, place, account)
         return stream, rest or ""
@@ -222,12 +222,10 @@ class Suggester:
             with account.timed("model_s"):
                 return await stream.rest_at(asked.context, place)
 
-    def _question(self, asked: Asked, prepared: Prepared, card: ModelCard) -> tuple[Prompt, Question]:
+    def _question(self, place: Place, shown: Shown, card: ModelCard) -> Question:
         model = model_format(card, self.settings)
-        prompt = completion_prompt(prepared.context, model, prepared.snippets)
-        place = Place(asked.context, block=prepared.intent.is_block)
-        request = request_for(prompt, place, self.settings)
-        return prompt, Question(request, place, tags_of(model), prepared.restorations)
+        prompt = completion_prompt(shown.context, model, shown.snippets)
+        return Question(request_for(prompt, place, self.settings), place, tags_of(model), shown.restorations)
 
     async def _look(self, asked: Asked) -> Prepared:
         snippet_chars = int(self.estimate.chars_for(self.settings.completion_context) * SNIPPET_SHARE)
@@ -246,12 +244,15 @@ class Suggester:
         wish, ready = self.settings.completion_ahead, self._connection.ready
         return wish == "on" or (wish == "auto" and ready is not None and ready.card.device not in ("", "cpu"))
 
-    async def _look_ahead(self, asked: Asked, shown: Suggestion, prepared: Prepared) -> None:
+    async def _look_ahead(self, place: Place, suggestion: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
-        after, ready = accepted(asked.context, shown), self._connection.ready
+        after, ready = accepted(place.context, suggestion), self._connection.ready
         if ready is None or self._cache.find(after, now=time.monotonic()):
             return
-        _, question = self._question(replace(asked, context=after), replace(prepared, context=after), ready.card)
+        shown = await self._in_thread(self.surroundings.shown, after, prepared.snippets)
+        if shown.in_secret:
+            return
+        question = self._question(replace(place, context=after), shown, ready.card)
         stream = Stream(self._connection, when_idle(question), self._keep)
         async with stream.followed():
             await stream.rest_at(after, question.place)
@@ -268,22 +269,9 @@ class Suggester:
         if stream.usage is not None:
             self.estimate.observe(len(stream.question.request.prompt), stream.usage.prompt_tokens)
 
-    def _record(self, outcome: Outcome, account: Account) -> None:
-        self.trace.add(record_of(outcome, account))
-        if account.stream is not None:
-            self._log.add(said_of(outcome, account))
-        if self._saving is None:
-            self._saving = asyncio.create_task(self._save_soon())
 
-    async def _save_soon(self) -> None:
-        """Save what has gathered after a while: one look at the disk for a burst of keystrokes."""
-        await asyncio.sleep(SAVE_PAUSE_S)
-        self._saving = None
-        await asyncio.to_thread(self._save)
-
-    def _save(self) -> None:
-        self.trace.save()
-        self._log.save()
+def _place(asked: Asked, prepared: Prepared) -> Place:
+    return Place(asked.context, block=prepared.intent.is_block)
 
 
 def _moment(asked: Asked) -> Moment:

@@ -1,7 +1,8 @@
 """What is known round a cursor before a model is asked: how much is wanted, what may help, and nothing secret.
 
-An `Asked` in, a frozen `Prepared` out. Owns the trees, the sources and their memory; blocks for up to the deadline of
-the sources, so it is called in a thread of its own. Knows nothing of prompts or models.
+An `Asked` in; a frozen `Prepared` out, and of it only what is `Shown` to a model. Owns the trees, the sources and their
+memory; blocks for up to the deadline of the sources, so it is called in a thread of its own. Knows nothing of prompts
+or models.
 """
 
 from __future__ import annotations
@@ -31,15 +32,23 @@ SHARES = {"imports": 0.2, "scopes": 0.2, "signatures": 0.4, "edits": 0.3, "views
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A cursor made ready for a prompt; `context` and `snippets` have placeholders for secrets."""
+class Shown:
+    """What a prompt is made of: code with placeholders for secrets."""
 
-    intent: Intent
-    syntax: SyntaxAt | None
     context: CursorContext
     snippets: tuple[Snippet, ...] = ()
     in_secret: bool = False  # the cursor stands in one
     restorations: Mapping[str, str] = field(default_factory=dict)  # placeholder -> secret
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found round a cursor, as it stands there, and what of it may be shown."""
+
+    intent: Intent
+    syntax: SyntaxAt | None
+    snippets: tuple[Snippet, ...]
+    shown: Shown
 
 
 class Surroundings:
@@ -81,11 +90,21 @@ class Surroundings:
             context, syntax, invoked=asked.invoked, extends_popup=asked.extends_popup, lines=len(asked.lines)
         )
         if intent.reason:
-            return Prepared(intent, syntax, context)
+            return Prepared(intent, syntax, (), Shown(context))
         snippets = self._gatherer.gather(
             asked.cursor, self._sources, budget_chars=snippet_chars, shares=SHARES, deadline_s=DEADLINE_S
         )
-        return self._without_secrets(Prepared(intent, syntax, context, snippets))
+        return Prepared(intent, syntax, snippets, self.shown(context, snippets))
+
+    def shown(self, context: CursorContext, snippets: Sequence[Snippet]) -> Shown:
+        """Return code as a model may read it."""
+        redacted = redact_prompt(context.prefix, context.suffix, [snippet.text for snippet in snippets], self._key)
+        return Shown(
+            replace(context, prefix=redacted.prefix, suffix=redacted.suffix),
+            tuple(replace(s, text=t) for s, t in zip(snippets, redacted.others, strict=True)),
+            redacted.inside,
+            redacted.restorations,
+        )
 
     def syntax_at(self, asked: Asked) -> SyntaxAt | None:
         """Return the tree at a cursor."""
@@ -112,17 +131,6 @@ class Surroundings:
     @cached_property
     def _key(self) -> bytes:
         return machine_key(self._key_folder) if self._key_folder else b"one process alone"
-
-    def _without_secrets(self, prepared: Prepared) -> Prepared:
-        context, texts = prepared.context, [snippet.text for snippet in prepared.snippets]
-        redacted = redact_prompt(context.prefix, context.suffix, texts, self._key)
-        return replace(
-            prepared,
-            context=replace(context, prefix=redacted.prefix, suffix=redacted.suffix),
-            snippets=tuple(replace(s, text=t) for s, t in zip(prepared.snippets, redacted.others, strict=True)),
-            in_secret=redacted.inside,
-            restorations=redacted.restorations,
-        )
 
     def _may_read(self, path: Path) -> bool:
         return self.ignore.reason_unasked(path) is None

@@ -57,6 +57,7 @@ async def window(far_end_of_module: FarEnd, home: Path) -> AsyncIterator[Window]
     root = home / "shared"
     root.mkdir()
     window = await Window.opened(root, {"endpoint": far_end_of_module.endpoint, "completionAhead": "off"})
+    await window.told("codefuse/status", lambda status: status["state"] == "ready")  # typing does not wait for it
     yield window
     assert await window.close() == 0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 
 import pytest
 
+from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import Completion, FarEnd
 from tests.e2e.window import AUTOMATIC, Window
 
@@ -64,3 +67,16 @@ async def test_an_answer_that_turns_out_to_be_another_one_is_cancelled_at_once(w
     await running.hung_up()
     finish(asked, " height")
     assert await text_of(window, newer) == " height"
+
+
+async def test_what_is_computed_ahead_holds_no_secret(open_window: OpenWindow, far_end: FarEnd) -> None:
+    far_end.holds()
+    window = await open_window(completionAhead="on")
+    _, first = window.ask_ghost(*window.show(CONNECT))
+    asked = await far_end.next()
+    placeholder = re.search(r"REDACTED_[0-9a-f]+", asked.prompt)
+    assert placeholder is not None
+    finish(asked, f"'{placeholder[0]}'")
+    assert await text_of(window, first) == f"'{SECRET}'"
+    ahead = await far_end.next()
+    assert SECRET not in json.dumps(ahead.body) and placeholder[0] in ahead.prompt

@@ -1,0 +1,43 @@
+"""What became of each request, on its way to the disk: one look at it for a burst of keystrokes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from codefuse_lsp.suggestions.account import Account, record_of, said_of
+from codefuse_lsp.suggestions.log import RequestLog
+from codefuse_lsp.suggestions.outcome import Outcome
+from codefuse_lsp.suggestions.trace import Trace
+
+SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
+
+
+class Records:
+    """The trace, which holds no code, and the log, which holds all."""
+
+    def __init__(self, trace: Trace, log: RequestLog) -> None:
+        self._trace, self._log = trace, log
+        self._saving: asyncio.Task[None] | None = None
+
+    def add(self, outcome: Outcome, account: Account) -> None:
+        """Remember a request, and save it soon."""
+        self._trace.add(record_of(outcome, account))
+        if account.stream is not None:
+            self._log.add(said_of(outcome, account))
+        if self._saving is None:
+            self._saving = asyncio.create_task(self._save_soon())
+
+    async def close(self) -> None:
+        """Save what is left."""
+        if self._saving is not None:
+            self._saving.cancel()
+        await asyncio.to_thread(self._save)
+
+    async def _save_soon(self) -> None:
+        await asyncio.sleep(SAVE_PAUSE_S)
+        self._saving = None
+        await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        self._trace.save()
+        self._log.save()
