@@ -99,6 +99,13 @@ def restore(text: str, restorations: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda match: restorations.get(match[0], match[0]), text)
 
 
+def conceal(text: str, restorations: Mapping[str, str]) -> str:
+    """Return a text with the secrets in it replaced again by the placeholders that stand for them."""
+    for placeholder, secret in sorted(restorations.items(), key=lambda pair: -len(pair[1])):
+        text = text.replace(secret, placeholder)
+    return text
+
+
 class Restorer:
     """Restores a text that comes in pieces, holding back only what may be the beginning of a known placeholder."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
+from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.request import Usage
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.filters import Cut
@@ -74,16 +75,17 @@ def record_of(outcome: Outcome, account: Account) -> Record:
 
 
 def said_of(outcome: Outcome, account: Account) -> Said:
-    """Return all that was said for a request, for the user's own eyes."""
+    """Return all that was said for a request, for the user's own eyes, but no secret."""
     stream = account.stream
     assert stream is not None
+    secrets = stream.question.restorations
     return Said(
         id=outcome.id if isinstance(outcome, Suggestion) else account.id,
         prompt=stream.question.request.prompt,
         heal=stream.question.request.heal,
         written=stream.raw,
-        shown=outcome.text if isinstance(outcome, Suggestion) else "",
-        dropped=tuple((cut.name, cut.dropped) for cut in account.cuts),
+        shown=conceal(outcome.text, secrets) if isinstance(outcome, Suggestion) else "",
+        dropped=tuple((cut.name, conceal(cut.dropped, secrets)) for cut in account.cuts),
     )
 
 

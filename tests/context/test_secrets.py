@@ -13,6 +13,7 @@ from codefuse_lsp.context.secrets import (
     PLACEHOLDER,
     PREFIX,
     Restorer,
+    conceal,
     machine_key,
     redact,
     redact_all,
@@ -156,3 +157,11 @@ def test_a_damaged_key_is_replaced_and_an_unwritable_folder_gives_one_for_the_pr
     assert machine_key(tmp_path) == machine_key(tmp_path)
     (tmp_path / "file").write_text("")
     assert len(machine_key(tmp_path / "file" / "folder")) == 32
+
+
+@given(TEXT)
+def test_what_was_restored_can_be_concealed_again(text: str) -> None:
+    redacted = redact(text, KEY)
+    concealed = conceal(redacted.restore(redacted.text), redacted.restorations)
+    assert not any(secret in concealed for secret in redacted.restorations.values() if secret not in redacted.text)
+    assert redacted.restore(concealed) == text

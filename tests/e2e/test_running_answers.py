@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from codefuse_lsp import config
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import Completion, FarEnd
 from tests.e2e.window import AUTOMATIC, Window
@@ -80,3 +81,21 @@ async def test_what_is_computed_ahead_holds_no_secret(open_window: OpenWindow, f
     assert await text_of(window, first) == f"'{SECRET}'"
     ahead = await far_end.next()
     assert SECRET not in json.dumps(ahead.body) and placeholder[0] in ahead.prompt
+
+
+async def test_no_secret_is_kept_with_the_requests_on_the_disk(window: Window, far_end: FarEnd) -> None:
+    async def script(completion: Completion) -> None:
+        placeholder = re.search(r"REDACTED_[0-9a-f]+", completion.prompt)
+        assert placeholder is not None
+        completion.head()
+        finish(completion, f"'{placeholder[0]}'")
+
+    far_end.script = script
+    item = await window.ghost(CONNECT)
+    assert item is not None and SECRET in item["insertText"]
+    kept = config.data_dir() / "requests.jsonl"
+    for _ in range(400):  # it is written a second later
+        if kept.exists() and "connect(user" in kept.read_text("utf-8"):
+            break
+        await asyncio.sleep(0.01)
+    assert "connect(user" in kept.read_text("utf-8") and SECRET not in kept.read_text("utf-8")
