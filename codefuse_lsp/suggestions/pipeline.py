@@ -183,12 +183,10 @@ class Suggester:
         if stream.failure is not None:
             return stream.failure
         self._learn(stream)
-        if self.settings.completion_confidence and stream.has_ended:
-            sure = cut_at_doubt(rest, stream.logprobs, self.settings.completion_confidence)
-            if rest.strip() and not sure.text.strip():
-                return Silence("unsure", f"The model finds its first word, {sure.doubt.strip()!r}, improbable.")
-            rest = sure.text
-        shown = await self._fit(rest, replace(place, is_cut=stream.is_cut), prepared, account)
+        sure = self._sure(stream, rest)
+        if rest.strip() and not sure.strip():
+            return Silence("unsure", "The model finds its own first word improbable (setting completion_confidence).")
+        shown = await self._fit(sure, replace(place, is_cut=stream.is_cut), prepared, account)
         if account.wants_others and isinstance(shown, Suggestion):
             texts = await others(self._connection, stream.question)
             found = [await self._in_thread(fitted, text, place, prepared.syntax) for text in texts]
@@ -261,7 +259,11 @@ class Suggester:
         """Remember an answer that has come to its end."""
         if stream.failure is None:
             place, now = stream.question.place, time.monotonic()
-            self._cache.store(place.context, opened(stream.written, place), now=now, is_cut=stream.is_cut)
+            text = opened(self._sure(stream, stream.written), place)
+            self._cache.store(place.context, text, now=now, is_cut=stream.is_cut)
+
+    def _sure(self, stream: Stream, text: str) -> str:
+        return cut_at_doubt(text, stream.logprobs, self.settings.completion_confidence).text
 
     def _learn(self, stream: Stream) -> None:
         if stream.has_ended:

@@ -45,14 +45,14 @@ class Completion:
 
     def say(self, text: str, reason: str | None = None) -> None:
         """Write a piece of the answer."""
-        self._event({"choices": [{"index": 0, "text": text, "finish_reason": reason}]})
+        self.event({"choices": [{"index": 0, "text": text, "finish_reason": reason}]})
 
     def end(self, reason: str = "stop", *, cached: int = 0) -> None:
         """Say that nothing more comes."""
         self.say("", reason)
         tokens = len(self.prompt) // CHARS_PER_TOKEN
         usage = {"prompt_tokens": tokens, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": cached}}
-        self._event({"choices": [], "usage": usage})
+        self.event({"choices": [], "usage": usage})
         self.raw(b"data: [DONE]\n\n")
         self.over.set()
 
@@ -64,7 +64,8 @@ class Completion:
     def note_hang_up(self) -> None:
         self._hung_up.set()
 
-    def _event(self, event: Json) -> None:
+    def event(self, event: Json) -> None:
+        """Write one event as it is."""
         self.raw(f"data: {json.dumps(event)}\n\n".encode())
 
 

@@ -11,7 +11,7 @@ import pytest
 from codefuse_lsp import config
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import Completion, FarEnd
-from tests.e2e.window import AUTOMATIC, Window
+from tests.e2e.window import AUTOMATIC, INVOKED, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,3 +99,26 @@ async def test_no_secret_is_kept_with_the_requests_on_the_disk(window: Window, f
             break
         await asyncio.sleep(0.01)
     assert "connect(user" in kept.read_text("utf-8") and SECRET not in kept.read_text("utf-8")
+
+
+async def test_a_word_that_the_model_was_not_sure_of_is_not_shown_nor_named_on_the_disk(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    texts = iter([["wi", "dth", ", depth"], [" depth"]])
+
+    async def script(completion: Completion) -> None:
+        completion.head()
+        tokens = next(texts)
+        told = {"tokens": tokens, "token_logprobs": [*[-0.1] * (len(tokens) - 1), -5.0], "top_logprobs": None}
+        completion.event({"choices": [{"index": 0, "text": "".join(tokens), "finish_reason": None, "logprobs": told}]})
+        completion.end()
+
+    far_end.script = script
+    window = await open_window(completionConfidence=0.5)
+    uri, cursor = window.show("print(‸)\n")
+    for kind in (INVOKED, AUTOMATIC):  # the second time it is remembered
+        item = await window.ghost_at(uri, cursor, kind)
+        assert item is not None and item["insertText"] == "width"
+    assert await window.ghost("print(‸)\n") is None
+    record = await window.why()
+    assert record["outcome"] == "unsure" and "depth" not in json.dumps(record)
