@@ -198,6 +198,8 @@ class Suggester:
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
         uri = asked.context.uri
+        if self._ahead is not None:
+            self._ahead.cancel()
         stream = self._streams.get(uri)
         if stream is not None and not asked.invoked and stream.goes_on_at(asked.context):
             account.source = "running"
@@ -251,7 +253,7 @@ class Suggester:
         if shown.in_secret:
             return
         question = self._question(replace(place, context=after), shown, ready.card)
-        stream = Stream(self._connection, when_idle(question), self._keep)
+        self._streams[after.uri] = stream = Stream(self._connection, when_idle(question), self._keep)
         async with stream.followed():
             await stream.rest_at(after, question.place)
 

@@ -16,7 +16,7 @@ from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.secrets import Restorer
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, TokenLogprob, Usage
 from codefuse_lsp.prompts.asking import continuation
 from codefuse_lsp.prompts.escape import restore
 from codefuse_lsp.suggestions.cache import Running
@@ -62,8 +62,12 @@ class Stream:
         self._task.add_done_callback(self._end)
 
     def goes_on_at(self, context: CursorContext) -> bool:
-        """Return whether the answer is still being written and is one for a new cursor, too."""
-        return not self.has_ended and self._running().at(context) == "continues"
+        """Return whether the answer is still being written and is one for a new cursor, too.
+
+        One that was asked for while the model was idle, and has not begun, goes behind everybody: it is asked anew.
+        """
+        waits = self.question.request.priority is Priority.SPECULATION and not self.written
+        return not self.has_ended and not waits and self._running().at(context) == "continues"
 
     def so_far_at(self, context: CursorContext) -> str:
         """Return what has been written beyond a cursor."""

@@ -70,6 +70,45 @@ async def test_an_answer_that_turns_out_to_be_another_one_is_cancelled_at_once(w
     assert await text_of(window, newer) == " height"
 
 
+async def test_what_is_computed_ahead_is_taken_over_when_the_suggestion_is_accepted(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.holds()
+    window = await open_window(completionAhead="on")
+    uri, cursor = window.show("def area(width, height):\n    size = width‸\n    return size\n")
+    _, first = window.ask_ghost(uri, cursor)
+    finish(await far_end.next(), " * height")
+    assert await text_of(window, first) == " * height"
+    ahead = await far_end.next()
+    assert ahead.body["priority"] == 3
+    ahead.say(ahead.heal + " +")
+    await window.synchronise()
+    window.insert(uri, 2, 1, cursor["character"], " * height")
+    accepted = {**cursor, "character": cursor["character"] + len(" * height")}
+    _, second = window.ask_ghost(uri, accepted, AUTOMATIC)
+    ahead.say(" 1")
+    ahead.end()
+    assert await text_of(window, second) == " + 1"
+    assert [completion.body["priority"] for completion in far_end.asked].count(0) == 1
+
+
+async def test_what_is_computed_ahead_is_cancelled_when_the_user_goes_elsewhere(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.holds()
+    window = await open_window(completionAhead="on")
+    uri, cursor = window.show(AREA)
+    _, first = window.ask_ghost(uri, cursor)
+    finish(await far_end.next(), " * height")
+    await window.result(first)
+    ahead = await far_end.next()
+    window.insert(uri, 2, 1, cursor["character"], " + 2")
+    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 4}, AUTOMATIC)
+    await ahead.hung_up()
+    finish(await far_end.next(), " * height")
+    assert await text_of(window, newer) == " * height"
+
+
 async def test_what_is_computed_ahead_holds_no_secret(open_window: OpenWindow, far_end: FarEnd) -> None:
     far_end.holds()
     window = await open_window(completionAhead="on")
