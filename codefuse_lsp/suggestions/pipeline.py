@@ -108,15 +108,14 @@ class Suggester:
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
-        if before_looking(asked, self.settings, self.surroundings.ignore) is None:
+        if before_looking(asked, self.settings) is None:
             await self._look(asked)
 
     async def inspect(self, asked: Asked) -> GenerationRequest | None:
         """Return exactly what would be asked at a cursor, None where nothing ever is; raises CodeFuseError."""
-        if before_looking(asked, self.settings, self.surroundings.ignore):
+        if before_looking(asked, self.settings) or after_looking(prepared := await self._look(asked)):
             return None
         card = (await self._connection.wait()).card
-        prepared = await self._look(asked)
         return self._question(_place(asked, prepared), prepared.shown, card).request
 
     def forget(self, uri: str, path: str) -> None:
@@ -141,7 +140,7 @@ class Suggester:
             self._debounce.key_pressed(time.monotonic())
         account.wants_others = asked.invoked and asked.context == self._last_invoked
         self._last_invoked = asked.context if asked.invoked else None
-        if silence := before_looking(asked, self.settings, self.surroundings.ignore):
+        if silence := before_looking(asked, self.settings):
             return silence
         with account.timed("looked_s"):
             prepared = await self._look(asked)

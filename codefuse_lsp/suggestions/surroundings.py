@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from secrets import token_bytes
 
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.gather import Gatherer
 from codefuse_lsp.context.ignore import Ignore
 from codefuse_lsp.context.imports import Imports
-from codefuse_lsp.context.intent import Intent, intent_at
+from codefuse_lsp.context.intent import Amount, Intent, intent_at
 from codefuse_lsp.context.nearby import Nearby
 from codefuse_lsp.context.neighbours import Neighbours
 from codefuse_lsp.context.recent import Recent
 from codefuse_lsp.context.scopes import Scopes
-from codefuse_lsp.context.secrets import machine_key, redact_prompt
+from codefuse_lsp.context.secrets import KEY_BYTES, machine_key, redact_prompt
 from codefuse_lsp.context.signatures import Signatures
 from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
 from codefuse_lsp.context.trees import SyntaxAt, Trees
@@ -49,6 +50,7 @@ class Prepared:
     syntax: SyntaxAt | None
     snippets: tuple[Snippet, ...]
     shown: Shown
+    forbidden: str = ""  # the rule by which the document is never read, in a sentence
 
 
 class Surroundings:
@@ -85,6 +87,8 @@ class Surroundings:
     def prepare(self, asked: Asked, snippet_chars: int) -> Prepared:
         """Return what is known round a cursor, with at most `snippet_chars` of other code; takes `DEADLINE_S` or so."""
         context = asked.context
+        if rule := self.ignore.reason(context.path, context.language):
+            return Prepared(Intent(Amount.NONE), None, (), Shown(context), rule)
         syntax = self._trees.at(context.uri, context.language, asked.lines, asked.line, asked.column)
         intent = intent_at(
             context, syntax, invoked=asked.invoked, extends_popup=asked.extends_popup, lines=len(asked.lines)
@@ -106,11 +110,6 @@ class Surroundings:
             redacted.restorations,
         )
 
-    def syntax_at(self, asked: Asked) -> SyntaxAt | None:
-        """Return the tree at a cursor."""
-        context = asked.context
-        return self._trees.at(context.uri, context.language, asked.lines, asked.line, asked.column)
-
     def obey(self, ignored: Sequence[str], languages_off: Sequence[str]) -> None:
         """Read no more than these settings allow, from now on."""
         if (tuple(ignored), tuple(languages_off)) != self._rules:
@@ -130,20 +129,22 @@ class Surroundings:
 
     @cached_property
     def _key(self) -> bytes:
-        return machine_key(self._key_folder) if self._key_folder else b"one process alone"
+        return machine_key(self._key_folder) if self._key_folder else token_bytes(KEY_BYTES)
 
     def _may_read(self, path: Path) -> bool:
         return self.ignore.reason_unasked(path) is None
 
     def _open(self, path: str) -> Document | None:
-        return next((document for document in self._readable() if document.path == path), None)
+        found = next((document for document in self._open_documents() if document.path == path), None)
+        return found if found is not None and self._is_readable(found) else None
 
-    def _readable(self) -> list[Document]:
-        return [doc for doc in self._open_documents() if self.ignore.reason(doc.path, doc.language) is None]
+    def _is_readable(self, document: Document) -> bool:
+        return self.ignore.reason(document.path, document.language) is None
 
     def _neighbours(self, cursor: Cursor, deadline: float) -> Sequence[Document]:
         """Return the document itself, the open ones, and files of its folder that are not open."""
-        found = {document.path: document for document in (cursor.document, *self._readable())}
+        opened = filter(self._is_readable, self._open_documents())
+        found = {document.path: document for document in (cursor.document, *opened)}
         for document in self._nearby.documents(cursor, deadline):
             found.setdefault(document.path, document)
         return list(found.values())
