@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
 
-from codefuse_lsp.lsp import open_documents
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.snapshots import path_of, refresh, snapshot_of
 from codefuse_lsp.suggestions.asked import Asked, asked_at
 from codefuse_lsp.suggestions.outcome import Suggestion
 
 SAMPLE_LINES, SAMPLE_CHARS = 80, 8_000
+VIEW_LINES = 20  # on either side of a place that the editor asks about, which the user will see
 ACCEPTED = "codefuse.accepted"  # command that a client runs when a suggestion was taken
 
 
@@ -93,9 +95,11 @@ def asked_in(
     invoked: bool = False,
 ) -> Asked:
     """Return the question at a position, with the window that the settings allow."""
-    open_documents.refresh(server)
-    lines: Sequence[str] = open_documents.snapshot_of(server, document).lines
+    refresh(server)
+    lines: Sequence[str] = snapshot_of(server, document).lines
     line, column = document.point(position)
+    path = path_of(document)
+    server.suggester.surroundings.views.touched(path, line - VIEW_LINES, line + VIEW_LINES, time.monotonic())
     if chosen is not None:
         (_, start), (_, stop) = document.point(chosen.range.start), document.point(chosen.range.end)
         text = lines[line]
@@ -106,7 +110,7 @@ def asked_in(
         line,
         column,
         uri=document.uri,
-        path=document.path or document.uri,
+        path=path,
         language=document.language_id or "",
         version=document.version or 0,
         budget_chars=server.suggester.budget_chars,
