@@ -16,7 +16,7 @@ from typing import Any
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.evaluation.figures import latencies, pass_at_k
-from codefuse_lsp.evaluation.judging import Verdict, judge_all
+from codefuse_lsp.evaluation.judging import judge_into
 from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, told
 from codefuse_lsp.evaluation.programs import implementation, parses, tested
 from codefuse_lsp.evaluation.results import Results, default_path
@@ -122,14 +122,7 @@ async def _judge_answers(
         key = (row["task_id"], row["sample"])
         if key not in there:
             programs[key] = tested(of_id[row["task_id"]], implementation(of_id[row["task_id"]], row["answer"]))
-    count = Count(report, "Tests", len(programs))
-
-    def keep(key: Key, verdict: Verdict) -> None:
-        task_id, sample = key
-        results.add({"kind": "verdict", "task_id": task_id, "sample": sample} | asdict(verdict))
-        count.add()
-
-    await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
+    await judge_into(results, programs, lambda key: {"task_id": key[0], "sample": key[1]}, plan, report)
 
 
 def _figures(tasks: Sequence[Task], sampling: Sampling, results: Results) -> dict[str, Any]:

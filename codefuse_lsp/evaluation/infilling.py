@@ -19,7 +19,7 @@ from codefuse_lsp import config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.evaluation.figures import latencies, percentile, ratio_of_counts
 from codefuse_lsp.evaluation.forms import SHIPPED, Asker
-from codefuse_lsp.evaluation.judging import Verdict, judge_all
+from codefuse_lsp.evaluation.judging import judge_into
 from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, told
 from codefuse_lsp.evaluation.programs import parses, tested
 from codefuse_lsp.evaluation.results import Results, default_path
@@ -121,14 +121,7 @@ async def _judge(forms: Sequence[str], tasks: Sequence[Task], plan: Plan, result
         if key not in there and key[0] in forms and key[1] in of_id and row["text"]:
             task = of_id[key[1]]
             programs[key] = tested(task, filled(task, row["text"], row["replaces"]))
-    count = Count(report, "Tests", len(programs))
-
-    def keep(key: Key, verdict: Verdict) -> None:
-        form, task_id = key
-        results.add({"kind": "verdict", "form": form, "task_id": task_id} | asdict(verdict))
-        count.add()
-
-    await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
+    await judge_into(results, programs, lambda key: {"form": key[0], "task_id": key[1]}, plan, report)
 
 
 def _figures(forms: Sequence[str], tasks: Sequence[Task], results: Results) -> dict[str, Any]:

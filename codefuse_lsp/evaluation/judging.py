@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
-from codefuse_lsp.evaluation.plan import a_few_at_a_time
+from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time
+from codefuse_lsp.evaluation.results import Results
 from codefuse_lsp.execution.limits import Limits
 from codefuse_lsp.execution.run import run_python
 
@@ -63,3 +64,20 @@ async def judge_all(
             done(key, verdict)
 
     await a_few_at_a_time(keys_of.items(), jobs, work)
+
+
+async def judge_into(
+    results: Results,
+    programs: Mapping[Key, str],
+    named: Callable[[Key], dict[str, Any]],
+    plan: Plan,
+    report: Report,
+) -> None:
+    """Keep the verdict of each program with the results, under the names of its key."""
+    count = Count(report, "Tests", len(programs))
+
+    def keep(key: Key, verdict: Verdict) -> None:
+        results.add({"kind": "verdict"} | named(key) | asdict(verdict))
+        count.add()
+
+    await judge_all(programs, keep, jobs=plan.jobs, limits=plan.limits, unsafe=plan.unsafe)
