@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -15,22 +14,16 @@ FUNCTION = "def f{0}(a):\n    if a:\n        return '→{0}'\n    return [a, {0}
 LONG = "".join(FUNCTION.format(number) for number in range(1_000))  # 6,000 lines, many regions
 
 
-@pytest.fixture(autouse=True, scope="module")
-def no_deadline() -> Iterator[None]:
-    """However busy the machine is, a tree is waited for; that late ones are left out has its own tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            trees_module, "parse_bytes", lambda source, language, old, _: parse_bytes(source, language, old, 60)
-        )
-        yield
-
-
 def lines_of(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
 def at(trees: Trees, lines: list[str], line: int, column: int = 0, language: str = "python") -> SyntaxAt:
-    found = trees.at("file:///a", language, lines, line, column)
+    with pytest.MonkeyPatch.context() as patch:  # however busy the machine is, a tree is waited for
+        patch.setattr(
+            trees_module, "parse_bytes", lambda source, language, old, _: parse_bytes(source, language, old, 60)
+        )
+        found = trees.at("file:///a", language, lines, line, column)
     assert found is not None
     return found
 
@@ -157,7 +150,8 @@ def test_a_text_that_takes_too_long_is_tried_whole_only_once(monkeypatch: pytest
     trees, lines = Trees(), lines_of(LONG)
     for _ in range(3):
         lines.insert(3_003, "    x\n")
-        assert b"return" in at(trees, lines, 3_003, 5).source
+        found = trees.at("file:///a", "python", lines, 3_003, 5)
+        assert found is not None and b"return" in found.source
     assert sum(length > 50_000 for length in lengths) == 1
 
 
