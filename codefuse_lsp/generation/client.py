@@ -146,4 +146,5 @@ def _model_card(entry: dict[str, Any]) -> ModelCard:
         bos_token=entry.get("bos_token") or "",
         eos_token=entry.get("eos_token") or "",
         device=entry.get("device") or "",
+        scores=entry.get("scores") is True,
     )

@@ -1,8 +1,8 @@
 """What is asked of a model and what comes back, on both sides of the wire.
 
 A `GenerationRequest` goes out, a stream of `Chunk` comes back. The wire form is the OpenAI completions API
-with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `document`, `deadline`,
-`include_queue`.
+with vLLM's extra fields (`priority`, `ignore_eos`, `add_special_tokens`) and our own: `heal`, `forced`, `document`,
+`deadline`, `include_queue`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class GenerationRequest:
 
     `heal` is text cut from the end of the prompt at the cursor (a half word, white space): the model is held to
     begin its answer with it, so that it is tokenised as the model would have written it. It is part of the answer.
+    `forced` is the whole answer, given beforehand (teacher forcing): nothing is chosen, only its probability is told.
+    For far ends whose card says `scores`.
     `messages` go to a far end that has to write the prompt itself, of whose model nothing is known.
     `client` shares the model fairly with others of its class. A newer ghost text of the same `client` and `document`
     replaces an older one. Both are opaque names, never a path.
@@ -50,6 +52,7 @@ class GenerationRequest:
     document: str = ""
     deadline: float | None = None  # seconds from arrival; what has not ended by then ends with the text so far
     messages: tuple[tuple[str, str], ...] = ()  # OpenAI's role and content; `prompt` is then only their text
+    forced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class ModelCard:
     bos_token: str = ""
     eos_token: str = ""
     device: str = ""
+    scores: bool = False  # whether it tells how probable a `forced` answer is
 
 
 def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any]:
@@ -116,7 +120,7 @@ def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any
         "add_special_tokens": request.add_special_tokens,
         **_common(request),
     }
-    optional = {"logprobs": request.logprobs, "heal": request.heal or None}
+    optional = {"logprobs": request.logprobs, "heal": request.heal or None, "forced": request.forced or None}
     return body | {name: value for name, value in optional.items() if value is not None}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, TokenLogprob, Usage
-from codefuse_lsp.worker.fields import BadField, StreamOptions, checked_text, flag, number, sampling
+from codefuse_lsp.worker.fields import BadField, StreamOptions, checked_text, flag, number, sampling, text
 
 DEFAULT_MAX_TOKENS = 16  # OpenAI's
 MAX_LOGPROBS = 5
@@ -25,13 +25,17 @@ def parse_completion(body: Mapping[str, Any], max_model_len: int, text_of: TextO
 
     `text_of` turns token ids into the text that is read as just these, or gives None.
     """
-    return GenerationRequest(
+    wanted = GenerationRequest(
         prompt=parse_prompt(body, text_of),
         max_tokens=number(body, "max_tokens", int, DEFAULT_MAX_TOKENS, 1, max_model_len),
         logprobs=number(body, "logprobs", int, None, 0, MAX_LOGPROBS),
         add_special_tokens=flag(body, "add_special_tokens", True),
+        forced=text(body, "forced", ""),
         **sampling(body),
     )
+    if wanted.forced and (wanted.n > 1 or wanted.heal):
+        raise BadField("forced", "is a whole answer; leave out n and heal.")
+    return wanted
 
 
 def parse_prompt(body: Mapping[str, Any], text_of: TextOf | None = None) -> str:

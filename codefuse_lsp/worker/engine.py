@@ -22,6 +22,7 @@ from codefuse_lsp.worker.loader import LoadedModel
 from codefuse_lsp.worker.mishaps import Mishap, read_mishap
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 from codefuse_lsp.worker.scheduler import QueueFull, Scheduler, Step
+from codefuse_lsp.worker.scored import ScoredText
 from codefuse_lsp.worker.sequence import Drafter, Sequence
 from codefuse_lsp.worker.speculation import PromptLookup
 
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """One loaded model and everybody who wants text from it."""
+
+    scores = True  # answers that are given beforehand
 
     def __init__(
         self,
@@ -79,7 +82,6 @@ class Engine:
         """
         tokenizer = self.loaded.tokenizer
         ids = await asyncio.to_thread(tokenizer.encode, request.prompt, request.add_special_tokens)
-        self._check_length(ids, request)
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[Chunk | Exception] = asyncio.Queue()
 
@@ -87,7 +89,11 @@ class Engine:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(inbox.put_nowait, item)
 
-        sequences = [Sequence(request, ids, tokenizer, self._index, deliver, choice) for choice in range(request.n)]
+        if request.forced:
+            sequences: list[Sequence] = [await asyncio.to_thread(ScoredText, request, ids, tokenizer, deliver)]
+        else:
+            sequences = [Sequence(request, ids, tokenizer, self._index, deliver, choice) for choice in range(request.n)]
+        self._check_length(sequences[0].token_ids, request)
         self._submit(sequences[:1])
         left, others = request.n, sequences[1:]
         try:
@@ -197,7 +203,7 @@ class Engine:
             if admission.evicted is not None:
                 self._release(admission.evicted)
             sequence = admission.admitted
-            sequence.slot = self._slots.acquire(sequence.token_ids)
+            sequence.slot = self._slots.acquire(sequence.reusable_ids)
             if sequence.num_cached is None:
                 sequence.num_cached = len(sequence.slot.token_ids)
                 sequence.started = time.monotonic()
@@ -228,8 +234,8 @@ class Engine:
             ids = sequence.pending(self._chunk)
             whole = len(ids) == sequence.num_pending
             draft = sequence.draft() if drafting and whole and sequence.num_generated else []
-            works.append(Work(sequence.slot, [*ids, *draft], 1 + len(draft)))
-            drafts.append(draft if whole else None)
+            works.append(Work(sequence.slot, [*ids, *draft], sequence.num_logits(len(ids), len(draft))))
+            drafts.append(draft if whole or not sequence.writes else None)
         results = self._runner.forward(works)
         best = torch.cat([logits.argmax(-1) for logits in results]).tolist()  # one wait for the device
         for sequence, work, logits, guesses in zip(step.sequences, works, results, drafts, strict=True):

@@ -96,6 +96,7 @@ class LlamaCppEngine:
     """One GGUF model and everybody who wants text from it. Raises ModelError while it is made."""
 
     notice = ""  # what the user should know of how it goes: nothing ever, here
+    scores = False  # llama.cpp tells the probabilities of what it writes, not of what it reads
 
     def __init__(self, path: Path, settings: Settings, report: Report) -> None:
         file = read_gguf(path)
@@ -128,6 +129,8 @@ class LlamaCppEngine:
 
         Raises RequestRefused when the prompt does not fit or too many requests wait.
         """
+        if request.forced:
+            raise RequestRefused("forced is not supported for GGUF: llama.cpp does not score what it reads.", 400)
         await self._revive()
         tokenizer = self.loaded.tokenizer
         ids = await asyncio.to_thread(tokenizer.encode, request.prompt, request.add_special_tokens)

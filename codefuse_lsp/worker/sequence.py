@@ -36,6 +36,8 @@ class Drafter(Protocol):
 class Sequence:
     """The state of one answer; owned by the engine's thread, except for `cancelled`."""
 
+    writes = True  # and so advances only when all before the next token has been read
+
     def __init__(
         self,
         request: GenerationRequest,
@@ -84,6 +86,15 @@ class Sequence:
         """Return the next ids to be read, at most `limit`."""
         read = len(self.slot.token_ids) if self.slot else 0
         return self.token_ids[read : read + limit]
+
+    @property
+    def reusable_ids(self) -> list[int]:
+        """The tokens whose keys and values may be anybody's who has read the same."""
+        return self.token_ids
+
+    def num_logits(self, num_ids: int, num_guesses: int) -> int:
+        """Return for how many of the next tokens logits are wanted: the last one, and each guess after it."""
+        return 1 + num_guesses
 
     def draft(self) -> list[int]:
         """Return guesses at the tokens after the next one; none while a beginning is healed."""

@@ -151,6 +151,7 @@ class Worker:
             bos_token=tokenizer.bos_token,
             eos_token=tokenizer.eos_token,
             device=str(loaded.device),
+            scores=self.engine.scores,
         )
 
     def model_entry(self) -> dict[str, Any]:

@@ -132,3 +132,4 @@ async def test_a_model_card_of_a_stranger_has_only_its_name() -> None:
     async with FarEnd(b'{"object": "list", "data": [{"id": "qwen", "object": "model"}]}').client() as client:
         card = await client.model_card()
     assert (card.id, card.max_model_len, card.prompt_format, card.special_tokens) == ("qwen", None, None, ())
+    assert not card.scores

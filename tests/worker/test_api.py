@@ -19,7 +19,7 @@ json_values = st.recursive(
 )
 FIELDS = ["prompt", "max_tokens", "stop", "temperature", "top_p", "seed", "logprobs", "priority", "n", "echo"]
 FIELDS += ["user", "document", "deadline", "best_of", "suffix", "tools", "response_format", "messages", "role"]
-FIELDS += ["ignore_eos", "add_special_tokens", "heal", "stream", "stream_options"]
+FIELDS += ["ignore_eos", "add_special_tokens", "heal", "forced", "stream", "stream_options"]
 
 
 @given(
@@ -89,6 +89,13 @@ def test_a_bad_field_is_named(field: str, value: Any) -> None:
     assert caught.value.param == field
     assert str(caught.value).startswith(field)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("more", [{"n": 2}, {"heal": "  "}])
+def test_a_forced_answer_is_whole_and_the_only_one(more: dict[str, Any]) -> None:
+    assert api.parse_completion({"prompt": "x", "forced": " = 1"}, max_model_len=4096).forced == " = 1"
+    with pytest.raises(fields.BadField, match="forced is a whole answer"):
+        api.parse_completion({"prompt": "x", "forced": " = 1", **more}, max_model_len=4096)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))

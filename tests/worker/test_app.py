@@ -89,6 +89,15 @@ async def test_the_model_tells_what_prompts_need(http: httpx2.AsyncClient, worke
     assert card["max_model_len"] == worker.engine.loaded.max_model_len
     assert card["eos_token"] in card["special_tokens"]
     assert card["chat_template"]
+    assert card["scores"] is True
+
+
+async def test_an_answer_given_beforehand_comes_back_with_its_log_probabilities(http: httpx2.AsyncClient) -> None:
+    answer = (await http.post("/v1/completions", json={**BODY, "stream": False, "forced": " + b\n"})).json()
+    (choice,) = answer["choices"]
+    assert (choice["text"], choice["finish_reason"]) == (" + b\n", "stop")
+    assert "".join(choice["logprobs"]["tokens"]).endswith(" + b\n")
+    assert all(logprob < 0 for logprob in choice["logprobs"]["token_logprobs"])
 
 
 async def test_tokens_are_counted_as_they_will_be(http: httpx2.AsyncClient, worker: Worker) -> None:

@@ -211,6 +211,31 @@ async def test_log_probabilities_are_told_for_every_token(engine: Engine) -> Non
     assert "".join(item.token for item in told).strip() == "".join(chunk.text for chunk in chunks).strip()
 
 
+LONG_ANSWER = "\n".join(f"    x{number} = a * {number}" for number in range(120))
+
+
+@pytest.mark.parametrize("text", [" + b\n", LONG_ANSWER], ids=["short", "longer than a chunk"])
+async def test_a_forced_answer_is_scored_as_transformers_would(engine: Engine, loaded: LoadedModel, text: str) -> None:
+    ids = torch.tensor([loaded.tokenizer.encode(PROMPT + text)])
+    model = AutoModelForCausalLM.from_pretrained(loaded.folder, dtype=torch.float32)
+    with torch.inference_mode():
+        logprobs = model(ids).logits[0].log_softmax(-1)
+    expected = logprobs[:-1].gather(1, ids[0, 1:, None])[:, 0].tolist()  # of each token but the first
+    for _ in range(2):  # the second time its keys and values are there, and its logits are not
+        (told,) = [chunk async for chunk in engine.generate(request(forced=text, max_tokens=1))]
+        assert (told.text, told.finish_reason) == (text, "stop")
+        assert "".join(item.token for item in told.logprobs).endswith(text)
+        assert [item.logprob for item in told.logprobs] == pytest.approx(expected[-len(told.logprobs) :], abs=1e-3)
+
+
+async def test_forced_answers_leave_the_texts_of_others_alone(engine: Engine) -> None:
+    alone, _ = await answer(engine, request())
+    others = [answer(engine, request(forced=f" + {word}\n")) for word in ("a", "b", "c")]
+    (beside, _), *told = await asyncio.gather(answer(engine, request()), *others)
+    assert beside == alone
+    assert [text for text, _ in told] == [" + a\n", " + b\n", " + c\n"]
+
+
 @pytest.mark.parametrize(("prompt", "max_tokens", "names"), [("", 5, "empty"), ("x = 1\n" * 4000, 5, "context_length")])
 async def test_a_prompt_that_cannot_be_continued_is_refused(
     engine: Engine, prompt: str, max_tokens: int, names: str

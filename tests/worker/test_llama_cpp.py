@@ -252,6 +252,12 @@ async def test_a_deadline_ends_an_answer_with_the_text_so_far(engine: LlamaCppEn
     assert engine.load == (0, 0)
 
 
+async def test_an_answer_given_beforehand_is_refused(engine: LlamaCppEngine) -> None:
+    with pytest.raises(RequestRefused, match="llama.cpp does not score what it reads"):
+        await collect(engine.generate(request(forced=" = 1")))
+    assert not engine.scores
+
+
 async def test_a_full_queue_is_refused(engine: LlamaCppEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama_slots, "MAX_WAITING", 0)
     with pytest.raises(RequestRefused, match="Too many requests wait") as caught:
