@@ -7,6 +7,12 @@ from typing import Any
 from codefuse_lsp import config
 from codefuse_lsp.cli import screen
 from codefuse_lsp.config import Settings
+from codefuse_lsp.evaluation.recommending import LEAST_PLACES
+
+REMARKS = (
+    "right, wrong: characters shown at a place, up to the first mistake and from there on.",
+    "p50: of the first request at a place; while one goes on typing there, most of the prompt has been read.",
+)
 
 
 def show(kind: str, found: dict[str, Any]) -> None:
@@ -96,7 +102,8 @@ def _show_trials(found: dict[str, Any]) -> None:
     for trial in found["trials"]:
         made.add_row(f"{trial['setting']} = {trial['value']:g}", *_trial_cells(trial))
     screen.show(made)
-    screen.out.print("right, wrong: characters shown at a place, up to the first mistake and from there on.")
+    for remark in REMARKS:
+        screen.out.print(remark, soft_wrap=True)
     screen.out.print()
     for one in found["recommendations"]:
         screen.out.print(one["sentence"], markup=False, soft_wrap=True)
@@ -105,7 +112,7 @@ def _show_trials(found: dict[str, Any]) -> None:
         screen.out.print(f"\nPut into {config.user_file()}:", markup=False, soft_wrap=True)
         for line in lines:
             screen.out.print(f"  {line}", markup=False)
-    else:
+    elif found["total"] >= LEAST_PLACES:
         whose = "defaults" if all(now[name] == getattr(Settings(), name) for name in names) else "settings in force"
         screen.out.print(f"Leave the {whose} as they are.")
 

@@ -18,10 +18,12 @@ from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time
 from codefuse_lsp.evaluation.results import Results
 
 Row = dict[str, Any]  # what is shown in one gap: the fields of Shown, `form` and `task_id`
-Parses = Callable[[Gap, str], bool | None]  # whether a gap's document, with this text, is without error; None: unknown
+# Whether a gap's document has no error with a text in place of so many characters; None where there is no telling.
+Parses = Callable[[Gap, str, int], bool | None]
 
 
 async def ask_all(
+    what: str,
     forms: Sequence[str],
     gaps: Sequence[Gap],
     ask: Callable[[str, Gap], Awaitable[Shown]],
@@ -31,8 +33,8 @@ async def ask_all(
 ) -> None:
     """Ask in each form for each gap of which the results say nothing, and keep what is shown there.
 
-    With several forms, the next gap begins with the next form: whatever slows the machine down, or speeds one request
-    up after another, falls upon all of them alike.
+    `what` names the forms in the report. With several, the next gap begins with the next form: whatever slows the
+    machine down, or speeds one request up after another, falls upon all of them alike.
     """
     there = {(row["form"], row["task_id"]) for row in results.of_kind("shown")}
     turns = [[forms[(number + turn) % len(forms)] for turn in range(len(forms))] for number in range(len(gaps))]
@@ -42,7 +44,7 @@ async def ask_all(
         if (left := [form for form in turn if (form, gap.id) not in there])
     ]
     total = len(gaps) * len(forms)
-    count = Count(report, ", ".join(forms), total, total - sum(len(left) for _, left in missing))
+    count = Count(report, what, total, total - sum(len(left) for _, left in missing))
 
     async def work(item: tuple[Gap, list[str]]) -> None:
         gap, left = item
@@ -65,7 +67,7 @@ def counted(gaps: Sequence[Gap], rows: Sequence[Row], parses: Parses) -> dict[st
     return {
         "total": len(rows),
         "exact_match": sum(gap.is_exact(row["text"]) for gap, row in zip(gaps, rows, strict=True)),
-        "parse_ok": sum(parses(gap, _in_place(gap, row)) is True for gap, row in _shown(gaps, rows)),
+        "parse_ok": sum(parses(gap, row["text"], row["replaces"]) is True for gap, row in _shown(gaps, rows)),
         "silent": sum(not row["text"] for row in rows),
         "p50_ms": percentile([row["ms"] for row in rows], 50),
     }
@@ -81,7 +83,7 @@ def flaws(gaps: Sequence[Gap], rows: Sequence[Row], parses: Parses) -> dict[str,
         "silence_rate": 1 - len(shown) / len(rows),
         "duplicate_suffix": sum(gap.repeats_what_follows(row["text"]) for gap, row in shown),
         "new_syntax_errors": sum(
-            parses(gap, _in_place(gap, row)) is False and parses(gap, gap.filled("")) is True for gap, row in shown
+            parses(gap, row["text"], row["replaces"]) is False and parses(gap, "", 0) is True for gap, row in shown
         ),
         "silences": dict(Counter(row["silence"] for row in rows if not row["text"]).most_common()),
         "latency_ms": latencies([row["ms"] for row in rows]),
@@ -90,7 +92,3 @@ def flaws(gaps: Sequence[Gap], rows: Sequence[Row], parses: Parses) -> dict[str,
 
 def _shown(gaps: Sequence[Gap], rows: Sequence[Row]) -> list[tuple[Gap, Row]]:
     return [(gap, row) for gap, row in zip(gaps, rows, strict=True) if row["text"]]
-
-
-def _in_place(gap: Gap, row: Row) -> str:
-    return gap.filled(row["text"], row["replaces"])

@@ -52,7 +52,7 @@ async def infilling(
                 return await asker.ask(form, gap.asked(budget_chars))
 
             for form in forms:  # one after the other, so that none finds its prompt read by another
-                await ask_all([form], gaps, ask, plan, results, report)
+                await ask_all(form, [form], gaps, ask, plan, results, report)
         finally:
             await asker.suggester.close()
         await _judge(forms, tasks, plan, results, report)
@@ -114,5 +114,5 @@ def _figures(forms: Sequence[str], tasks: Sequence[Task], results: Results) -> d
     }
 
 
-def _parses(gap: Gap, text: str) -> bool:
-    return parses(text)
+def _parses(gap: Gap, text: str, replaces: int) -> bool:
+    return parses(gap.filled(text, replaces))

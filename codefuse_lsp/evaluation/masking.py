@@ -154,6 +154,7 @@ def _inside(source: bytes, function: Node, body: Node) -> Span | None:
     if before.strip() or behind.strip() or source.rfind(b"\n", function.start_byte, start) < 0:
         return None  # it shares a line with what is round it
     text = source[start:stop].decode("utf-8", "surrogatepass")
+    stop += len(behind.rstrip(b"\r"))  # white space at the end of the line goes with it
     return Span(BLOCK, start, stop) if text.count("\n") + 1 in BLOCK_LINES and words(text) else None
 
 

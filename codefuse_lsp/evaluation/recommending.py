@@ -35,7 +35,7 @@ class Recommendation:
 def recommended(setting: str, now: float, base: Sequence[Score], tried: Sequence[Compared]) -> Recommendation:
     """Return what the trials of one setting say; `now` is the value in force and `base` its scores."""
     if len(base) < LEAST_PLACES:
-        few = f"{len(base)} places are too few to choose by, and {LEAST_PLACES} the least"
+        few = f"{len(base)} places are too few to choose by ({LEAST_PLACES} at least)"
         return Recommendation(setting, f"{setting} = {now:g} stays: {few}.")
     best = _better_context(base, tried) if setting == CONTEXT else _better_confidence(base, tried)
     if best is not None:

@@ -8,7 +8,7 @@ edited or looked at anything before: what an editor would know of that, no place
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from typing import Any
@@ -40,6 +40,7 @@ from codefuse_lsp.suggestions.pipeline import LEAST_SAMPLE_CHARS
 from codefuse_lsp.suggestions.surroundings import Surroundings
 
 DECIDE = ("completion", "ignore", "languages_off", "context_length")  # beginnings of the settings that matter
+SAMPLE_CHARS = 8192  # of the code that the length of tokens is learnt from
 
 Ask = Callable[[str, Gap], Awaitable[Shown]]
 
@@ -60,26 +61,34 @@ async def repository(
     card = (await connection.wait()).card
     chosen = {name: getattr(settings, name) for name in config.names() if name.startswith(DECIDE)}
     depends_on = told(plan, sources.digest, settings, card, **chosen)
-    path = plan.results or default_path("repo", depends_on)
-    desk = Desk(sources, gaps, settings, connection, card)
-    with Results(path, depends_on, fresh=plan.fresh) as results:
-        for form in forms:  # one after the other, so that none finds its prompt read by another
-            if form != SHIPPED:
-                await _ask_with({form: settings}, desk, plan, results, report)
-        tried = _trials(settings, card) if SHIPPED in forms else []
-        if SHIPPED in forms:
-            timed = {trial.form: trial.settings(settings) for trial in tried if trial.setting == CONTEXT}
-            await _ask_with({SHIPPED: settings} | timed, desk, plan, results, report)
-        for trial in tried:
-            if trial.setting != CONTEXT:  # from the answers that were recorded
-                await _ask_with({trial.form: trial.settings(settings)}, desk, plan, results, report)
+    tried = [trial for name in (CONTEXT, CONFIDENCE) for trial in trials_of(settings, card, name)]
+    tried = tried if SHIPPED in forms else []
+    desk = Desk(sources, gaps, connection, card)
+    with Results(plan.results or default_path("repo", depends_on), depends_on, fresh=plan.fresh) as results:
+        for what, settings_of in _rounds(forms, settings, tried):
+            await _ask_with(what, settings_of, desk, plan, results, report)
         found = _figures(forms, gaps, results) | _recommendations(tried, gaps, settings, results)
-    return found | {
-        "files": len(sources.files),
-        "left_out": sources.left_out,
-        "results": str(results.path),
-        "settings": depends_on | {"jobs": plan.jobs},
-    }
+        kept = {"results": str(results.path), "settings": depends_on | {"jobs": plan.jobs}}
+    return found | {"files": len(sources.files), "left_out": sources.left_out} | kept
+
+
+def _rounds(
+    forms: Sequence[str], settings: Settings, tried: Sequence[Trial]
+) -> Iterator[tuple[str, dict[str, Settings]]]:
+    """Yield what is asked together, by a name for all of it: form -> settings.
+
+    The raw forms go one after the other, so that none finds its prompt read by another; then the whole way with what
+    changes its prompts, side by side since their times are compared; last, what only changes what becomes of answers.
+    """
+    for form in forms:
+        if form != SHIPPED:
+            yield form, {form: settings}
+    if SHIPPED in forms:
+        asked = {trial.form: trial.settings(settings) for trial in tried if trial.setting == CONTEXT}
+        yield f"{SHIPPED}, with {1 + len(asked)} sizes of context", {SHIPPED: settings} | asked
+    for trial in tried:
+        if trial.setting != CONTEXT:
+            yield trial.form, {trial.form: trial.settings(settings)}
 
 
 class Desk:
@@ -89,7 +98,6 @@ class Desk:
         self,
         sources: Sources,
         gaps: Sequence[Gap],
-        settings: Settings,
         connection: RecordedConnection,
         card: ModelCard,
     ) -> None:
@@ -98,7 +106,7 @@ class Desk:
         self._connection = connection
         self._card = card
         texts = (gap.filled(gap.missing) for gap in gaps)
-        self._sample = next((text for text in texts if len(text) >= LEAST_SAMPLE_CHARS), "")
+        self._sample = next((text[:SAMPLE_CHARS] for text in texts if len(text) >= LEAST_SAMPLE_CHARS), "")
 
     async def ask(self, settings: Settings, stack: AsyncExitStack) -> Ask:
         """Return what asks with these settings, until the stack is closed."""
@@ -122,7 +130,9 @@ class Desk:
         return ask
 
 
-async def _ask_with(settings_of: dict[str, Settings], desk: Desk, plan: Plan, results: Results, report: Report) -> None:
+async def _ask_with(
+    what: str, settings_of: dict[str, Settings], desk: Desk, plan: Plan, results: Results, report: Report
+) -> None:
     """Ask in each form with its settings."""
     async with AsyncExitStack() as stack:
         asks = {form: await desk.ask(settings, stack) for form, settings in settings_of.items()}
@@ -130,11 +140,7 @@ async def _ask_with(settings_of: dict[str, Settings], desk: Desk, plan: Plan, re
         async def ask(form: str, gap: Gap) -> Shown:
             return await asks[form](form, gap)
 
-        await ask_all(list(asks), desk.gaps, ask, plan, results, report)
-
-
-def _trials(settings: Settings, card: ModelCard) -> list[Trial]:
-    return [trial for name in (CONTEXT, CONFIDENCE) for trial in trials_of(settings, card, name)]
+        await ask_all(what, list(asks), desk.gaps, ask, plan, results, report)
 
 
 def _figures(forms: Sequence[str], gaps: Sequence[Gap], results: Results) -> dict[str, Any]:
@@ -195,6 +201,18 @@ def _apart(names: Sequence[str], gaps: Sequence[Gap], rows: Sequence[Row], parse
 
 
 def _parses_of(gaps: Sequence[Gap]) -> Parses:
-    """Return what tells whether a document parses; of a file that its grammar cannot read as it is, nobody can."""
+    """Return what tells whether a document parses; of a file that its grammar cannot read as it is, nobody can.
+
+    The body of a Python statement may be left to come, as where ghost text is shown (context/soundness.py).
+    """
     can_tell = {gap.id for gap in gaps if parses(gap.filled(gap.missing), gap.language)}
-    return lambda gap, text: parses(text, gap.language) if gap.id in can_tell else None
+
+    def tell(gap: Gap, text: str, replaces: int) -> bool | None:
+        if gap.id not in can_tell:
+            return None
+        found = parses(gap.filled(text, replaces), gap.language)
+        if found is False and gap.language == "python" and text.endswith(":"):
+            return parses(gap.filled(f"{text} pass", replaces), gap.language)
+        return found
+
+    return tell

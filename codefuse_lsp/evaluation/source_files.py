@@ -68,11 +68,12 @@ def sources_of(folder: Path, ignore: Ignore) -> Sources:
         raise ConfigError(f"{folder} is a file; name the folder of the repository that it is in.")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise ConfigError(f"{folder} cannot be read (Permission denied).")
+    folder = folder.resolve()
     found, linked = _listed(folder)
     names = Counter(_identity(file.path) for file in found)
     digest, kept, left_out = hashlib.sha256(), [], Counter[str]()
     for file in found:
-        has_other_name = names[_identity(file.path)] > 1 or any(file.path.is_relative_to(one) for one in linked)
+        has_other_name = names[_identity(file.path)] > 1 or not linked.isdisjoint((file.path, *file.path.parents))
         source = "linked" if has_other_name else _source(file, ignore)
         if isinstance(source, str):
             left_out[source] += 1
@@ -95,24 +96,24 @@ def read_source(path: Path) -> bytes | None:
         return None
 
 
-def _listed(root: Path) -> tuple[list[SourceFile], list[Path]]:
+def _listed(root: Path) -> tuple[list[SourceFile], set[Path]]:
     """Return the files by their names alone, and what links in the repository lead to.
 
     What has another name could be read there while it is masked under the first.
     """
-    linked: list[Path] = []
+    linked: set[Path] = set()
 
     def walk() -> Iterator[SourceFile]:
         for folder, folders, names in os.walk(root):
             here = Path(folder)
-            linked.extend(Path(os.path.realpath(here / one)) for one in (*folders, *names) if (here / one).is_symlink())
+            linked.update(Path(os.path.realpath(here / one)) for one in (*folders, *names) if (here / one).is_symlink())
             folders[:] = sorted(name for name in folders if not _is_foreign(here / name))
             for name in sorted(names):
                 if (language := language_of(name)) in LANGUAGES and not (here / name).is_symlink():
                     yield SourceFile(here / name, (here / name).relative_to(root).as_posix(), language)
 
     files = sorted(islice(walk(), MAX_FILES), key=lambda file: file.name)
-    return files, [one for one in linked if one.is_relative_to(root)]
+    return files, linked - {root, *root.parents}
 
 
 def _is_foreign(folder: Path) -> bool:
