@@ -77,7 +77,8 @@ def _repo(options: argparse.Namespace, settings: Settings, report: screen.Report
     sources = sources_of(plan.data, Ignore([plan.data], settings.ignore, settings.languages_off))
     gaps = drawn(sources.files, plan.seed, plan.limit)
     if not gaps:
-        raise ConfigError(f"There is no line in the {len(sources.files)} files of {plan.data} worth filling in.")
+        files = "1 file" if len(sources.files) == 1 else f"{len(sources.files)} files"
+        raise ConfigError(f"{plan.data} has no line in its {files} that is worth filling in.")
     return _connected(
         RecordedConnection,
         settings,

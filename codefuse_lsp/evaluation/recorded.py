@@ -1,4 +1,4 @@
-"""A connection that remembers what was answered, so that the same question need not be asked twice.
+"""A connection that remembers what was answered, and answers the same question so again where that is wanted.
 
 Requests in, chunks out, as of any `Connection`. Every answer comes with its log-probabilities: a setting that only
 decides what becomes of an answer, such as `completion_confidence`, can so be tried on the same answers, through the
@@ -17,16 +17,20 @@ from codefuse_lsp.generation.request import Chunk, GenerationRequest
 
 
 class RecordedConnection(Connection):
-    """Remembers greedy answers; those that failed, and those that were cancelled, are asked for again."""
+    """Remembers greedy answers; while it `replays`, only what it does not remember is asked.
+
+    What failed, or was cancelled, is not remembered. While times are measured, nothing may be replayed.
+    """
 
     def __init__(self, settings: Settings, watch: Callable[[Status], None] = lambda status: None) -> None:
         super().__init__(settings, watch)
+        self.replays = False
         self._answers: dict[GenerationRequest, tuple[Chunk, ...]] = {}
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """Yield the answer, the remembered one where it is there; raises CodeFuseError."""
+        """Yield the answer, or the remembered one; raises CodeFuseError."""
         question = replace(request, logprobs=None, document="", client="")
-        if question in self._answers:
+        if self.replays and question in self._answers:
             for chunk in self._answers[question]:
                 yield chunk
             return

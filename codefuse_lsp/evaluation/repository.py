@@ -65,7 +65,8 @@ async def repository(
     tried = tried if SHIPPED in forms else []
     desk = Desk(sources, gaps, connection, card)
     with Results(plan.results or default_path("repo", depends_on), depends_on, fresh=plan.fresh) as results:
-        for what, settings_of in _rounds(forms, settings, tried):
+        for what, settings_of, replays in _rounds(forms, settings, tried):
+            connection.replays = replays
             await _ask_with(what, settings_of, desk, plan, results, report)
         found = _figures(forms, gaps, results) | _recommendations(tried, gaps, settings, results)
         kept = {"results": str(results.path), "settings": depends_on | {"jobs": plan.jobs}}
@@ -74,21 +75,21 @@ async def repository(
 
 def _rounds(
     forms: Sequence[str], settings: Settings, tried: Sequence[Trial]
-) -> Iterator[tuple[str, dict[str, Settings]]]:
-    """Yield what is asked together, by a name for all of it: form -> settings.
+) -> Iterator[tuple[str, dict[str, Settings], bool]]:
+    """Yield what is asked together: a name for all of it, form -> settings, and whether answers may be replayed.
 
     The raw forms go one after the other, so that none finds its prompt read by another; then the whole way with what
     changes its prompts, side by side since their times are compared; last, what only changes what becomes of answers.
     """
     for form in forms:
         if form != SHIPPED:
-            yield form, {form: settings}
+            yield form, {form: settings}, False
     if SHIPPED in forms:
         asked = {trial.form: trial.settings(settings) for trial in tried if trial.setting == CONTEXT}
-        yield f"{SHIPPED}, with {1 + len(asked)} sizes of context", {SHIPPED: settings} | asked
+        yield f"{SHIPPED}, with {1 + len(asked)} sizes of context", {SHIPPED: settings} | asked, False
     for trial in tried:
         if trial.setting != CONTEXT:
-            yield trial.form, {trial.form: trial.settings(settings)}
+            yield trial.form, {trial.form: trial.settings(settings)}, True
 
 
 class Desk:
