@@ -79,32 +79,33 @@ def gap_at(file: SourceFile, source: bytes, span: Span) -> Gap:
         part.decode("utf-8", "surrogatepass")
         for part in (source[: span.start], source[span.start : span.stop], source[span.stop :])
     )
-    line = source.count(b"\n", 0, span.start) + 1
-    return Gap(f"{file.name}:{line}:{span.kind}", str(file.path), file.language, before, missing, after, span.kind)
+    name = f"{file.name}:{len(lines_of(before))}:{span.kind}"
+    return Gap(name, str(file.path), file.language, before, missing, after, span.kind)
 
 
 def _drawn(files: Sequence[SourceFile], seed: int) -> Iterator[Gap]:
-    waiting = [(file, _deck(file, seed)) for file in files]
+    waiting = [_deck(file, seed) for file in files]
     while waiting:
         left = []
-        for file, deck in waiting:
-            span, source = next(deck, None), read_source(file.path)
-            if span is not None and source is not None:
-                yield gap_at(file, source, span)
-                left.append((file, deck))
+        for deck in waiting:
+            gap = next(deck, None)
+            if gap is not None:
+                yield gap
+                left.append(deck)
         waiting = left
 
 
-def _deck(file: SourceFile, seed: int) -> Iterator[Span]:
+def _deck(file: SourceFile, seed: int) -> Iterator[Gap]:
     """Yield the places of a file in a random order, blocks and lines mixed; reads it when first asked."""
-    spans = spans_of(read_source(file.path) or b"", file.language)
+    source = read_source(file.path) or b""
+    spans = spans_of(source, file.language)
     chance = random.Random(f"{seed} {file.name}")
     chance.shuffle(spans)
     blocks = [span for span in spans if span.kind == BLOCK]
     lines = [span for span in spans if span.kind == LINE]
     while lines or blocks:
         is_block = chance.random() < BLOCK_SHARE
-        yield (blocks if (is_block and blocks) or not lines else lines).pop()
+        yield gap_at(file, source, (blocks if (is_block and blocks) or not lines else lines).pop())
 
 
 def _lines(source: bytes, language: str, tree: Tree) -> Iterator[Span]:

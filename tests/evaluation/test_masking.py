@@ -141,8 +141,9 @@ def test_a_language_without_a_grammar_and_a_binary_file_have_no_places() -> None
 def test_masked_and_answer_are_the_file_byte_for_byte(lines: list[str], end: str, last: str) -> None:
     source = (end.join(lines) + last).encode("utf-8")
     file = SourceFile(Path("/p/a.py"), "a.py", "python")
-    for span in spans_of(source, "python"):
-        gap = gap_at(file, source, span)
+    gaps = [gap_at(file, source, span) for span in spans_of(source, "python")]
+    assert len({gap.id for gap in gaps}) == len(gaps)
+    for gap in gaps:
         assert (gap.before + gap.missing + gap.after).encode("utf-8") == source
         assert gap.filled(gap.missing).encode("utf-8") == source
         assert gap.missing.lstrip() == gap.missing != "" and "\r" not in gap.missing.replace("\r\n", "")[-1:]
