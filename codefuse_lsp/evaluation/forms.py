@@ -23,6 +23,7 @@ from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.stream import healed_remainder
+from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 
 SHIPPED = "shipped"
@@ -65,12 +66,15 @@ NAMES = (*RAW, SHIPPED)
 class Asker:
     """Asks one model in every form."""
 
-    def __init__(self, connection: Connection, card: ModelCard, settings: Settings) -> None:
+    def __init__(
+        self, connection: Connection, card: ModelCard, settings: Settings, surroundings: Surroundings | None = None
+    ) -> None:
+        """`surroundings` are those of a workspace; without any, nothing is known but the document itself."""
         self._connection = connection
         self._settings = settings
         self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
         once = replace(settings, completion_ahead="off")  # nobody goes on where a suggestion ends
-        self.suggester = Suggester(connection, once, Trace())
+        self.suggester = Suggester(connection, once, Trace(), surroundings)
 
     async def ask(self, form: str, asked: Asked) -> Shown:
         """Return what this form shows at a cursor; raises CodeFuseError when the model is gone."""

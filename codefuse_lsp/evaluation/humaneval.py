@@ -17,7 +17,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.evaluation.figures import latencies, pass_at_k
 from codefuse_lsp.evaluation.judging import judge_into
-from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, told
+from codefuse_lsp.evaluation.plan import Count, Plan, Report, a_few_at_a_time, digest_of, told
 from codefuse_lsp.evaluation.programs import implementation, parses, tested
 from codefuse_lsp.evaluation.results import Results, default_path
 from codefuse_lsp.evaluation.tasks import Task
@@ -51,7 +51,7 @@ async def humaneval(
     if not plan.unsafe:
         await find_wall()  # before hours of answers that nothing could run
     card = (await connection.wait()).card
-    depends_on = told(plan, settings, card, **asdict(sampling))
+    depends_on = told(plan, digest_of(plan.data), settings, card, **asdict(sampling))
     path = plan.results or default_path("humaneval", depends_on)
     with Results(path, depends_on, fresh=plan.fresh) as results:
         await _answer_all(tasks, model_format(card, settings), plan, sampling, connection, results, report)

@@ -37,14 +37,19 @@ class Plan:
         return Limits(wall_s=self.timeout_s, cpu_s=max(1, round(self.timeout_s)))
 
 
-def told(plan: Plan, settings: Settings, card: ModelCard, **more: Any) -> dict[str, Any]:
+def digest_of(path: Path) -> str:
+    """Return what tells one file of tasks from another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def told(plan: Plan, data_sha256: str, settings: Settings, card: ModelCard, **more: Any) -> dict[str, Any]:
     """Return what the figures depend on, so that results made otherwise are never mixed with them.
 
     Not in it: the limit, since a larger sample holds the smaller, and what only changes how long it takes.
     """
     return {
         "data": plan.data.name,
-        "data_sha256": hashlib.sha256(plan.data.read_bytes()).hexdigest(),
+        "data_sha256": data_sha256,
         "code_sha256": package_digest(),
         "seed": plan.seed,
         "backend": settings.endpoint or "local",

