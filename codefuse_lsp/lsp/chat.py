@@ -114,7 +114,7 @@ def _turn(stored: StoredTurn) -> Turn:
 def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference | None:
     """Return what a reference points at, as the editor has it; None for a file that must not be read."""
     document = server.document(given.uri)
-    path = _path(server, given)
+    path = server.path_of(document)
     if not may_read(path):
         return None
     lines, label = document.lines, ""
@@ -124,11 +124,7 @@ def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference |
     return Reference(path, document.language_id or "", "".join(lines), label)
 
 
-def _path(server: CodeFuseServer, given: protocol.Reference) -> str:
-    return server.document(given.uri).path or given.uri
-
-
 def _private(server: CodeFuseServer, params: ChatParams) -> list[str]:
     """Return a sentence for each reference to a file that must not be read."""
-    paths = [_path(server, given) for given in params.references or ()]
+    paths = [server.path_of(server.document(given.uri)) for given in params.references or ()]
     return [f"{path} was left out: such files usually hold keys or passwords." for path in paths if not may_read(path)]

@@ -31,10 +31,11 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def code_action(ls: CodeFuseServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         document = ls.document(params.text_document.uri)
-        if not may_read(document.path or document.uri) or not any(line.strip() for line in document.lines):
+        if not may_read(ls.path_of(document)) or not any(line.strip() for line in document.lines):
             return []
         target = Target(document.uri, params.range, document.version)
-        wanted = [name for name in TITLES if _is_wanted(KINDS[name], params.context.only)]
+        fitting = [EXPLAIN] if ls.notebook(document) is not None else list(TITLES)  # no test can import a cell
+        wanted = [name for name in fitting if _is_wanted(KINDS[name], params.context.only)]
         return [_offer(name, target, ls) for name in wanted]
 
     @server.feature(types.CODE_ACTION_RESOLVE)

@@ -22,7 +22,7 @@ QUOTED_LINES = 30  # of the explained code, above the explanation
 async def explain(server: CodeFuseServer, target: Target) -> None:
     """Show an explanation of the target's code; a cancel keeps what was written. Raises CodeFuseError."""
     selection = await asyncio.to_thread(selection_of, server, target)
-    path = PurePath(selection.document.path or selection.document.uri).name
+    path = PurePath(server.path_of(selection.document)).name
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
     prompt = explain_prompt(selection.code, selection.language, path, model, server.settings.system_prompt)

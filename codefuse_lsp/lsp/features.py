@@ -10,7 +10,16 @@ from typing import NoReturn
 from lsprotocol import types
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.lsp import chat, code_actions, commands, completion, inline_completion, open_documents, transport
+from codefuse_lsp.lsp import (
+    chat,
+    code_actions,
+    commands,
+    completion,
+    inline_completion,
+    notebooks,
+    open_documents,
+    transport,
+)
 from codefuse_lsp.lsp.server import SECTION, CodeFuseServer
 
 
@@ -36,7 +45,7 @@ def build(settings: Settings) -> CodeFuseServer:
         else:
             await ls.read_client_settings()
 
-    for capability in (open_documents, inline_completion, code_actions, commands, chat):
+    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

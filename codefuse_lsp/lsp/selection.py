@@ -37,7 +37,7 @@ def selection_of(server: CodeFuseServer, target: Target) -> Selection:
     for a file that must not be read: a client can name any.
     """
     document = unchanged(server, target)
-    if not may_read(document.path or document.uri):
+    if not may_read(server.path_of(document)):
         raise CodeFuseError("Files that usually hold keys or passwords never enter a prompt.")
     text, language, lines = document.source, document.language_id or "", document.lines
     start, stop = document.point(target.range.start), document.point(target.range.end)

@@ -39,6 +39,8 @@ SECTION = "codefuse"  # of workspace/configuration
 CLIENT_TIMEOUT_S = 5.0  # for answers of the client that the server can do without
 MOST_WARNINGS = 5  # shown at once; a broken settings file is no reason for a storm
 
+NOTEBOOKS = types.NotebookDocumentSyncOptions([types.NotebookDocumentFilterWithNotebook("*")])  # all cells of them
+
 log = logging.getLogger(__name__)
 
 
@@ -69,6 +71,7 @@ class CodeFuseServer(LanguageServer):
             protocol_cls=Protocol,
             converter_factory=transport.converter,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=NOTEBOOKS,
         )
         self.settings = settings
         self.trusted = False
@@ -207,6 +210,16 @@ class CodeFuseServer(LanguageServer):
         document = self.workspace.get_text_document(uri)
         assert isinstance(document, Document)
         return document
+
+    def notebook(self, document: Document) -> types.NotebookDocument | None:
+        """Return the notebook that a document is a cell of; None for any other document."""
+        return self.workspace.get_notebook_document(cell_uri=document.uri)
+
+    def path_of(self, document: Document) -> str:
+        """Return where a document lies, a cell with its notebook; the uri, where that is no file."""
+        notebook = self.notebook(document)
+        uri = document.uri if notebook is None else notebook.uri
+        return to_fs_path(uri) or uri
 
     def workspace_root(self, uri: str) -> Path | None:
         """Return the innermost workspace folder that holds `uri`."""

@@ -104,6 +104,8 @@ def _plan(server: CodeFuseServer, target: Target) -> Plan:
     """Find out what to test and where the tests go; looks at the disk, so it runs in a thread."""
     selection = selection_of(server, target)
     path = selection.document.path
+    if server.notebook(selection.document) is not None:
+        raise CodeFuseError("Tests are written for code in files, since no test can import a notebook's cell.")
     if not path or not target.uri.startswith("file:"):
         raise CodeFuseError("Save the file first, so that there is a place for its tests.")
     source, root = PurePath(path), server.workspace_root(target.uri)
