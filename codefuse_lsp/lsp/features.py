@@ -41,9 +41,13 @@ def build(settings: Settings) -> CodeFuseServer:
     async def configuration_changed(ls: CodeFuseServer, params: types.DidChangeConfigurationParams) -> None:
         settings = params.settings
         if isinstance(settings, Mapping) and isinstance(section := settings.get(SECTION), Mapping):
-            ls.apply_workspace_settings(section, "the workspace's settings")
+            ls.take_client_settings(section)
         else:
             await ls.read_client_settings()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        await ls.folders_changed()
 
     for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
         capability.register(server)
