@@ -237,6 +237,10 @@ class CodeFuseServer(LanguageServer):
         uri = document.uri if notebook is None else notebook.uri
         return to_fs_path(uri) or uri
 
+    def rule_against(self, document: Document) -> str | None:
+        """Return a sentence that says why a document never enters a prompt; looks at the disk, so not on the loop."""
+        return self.suggester.surroundings.ignore.rule_against(self.path_of(document))
+
     def workspace_root(self, uri: str) -> Path | None:
         """Return the innermost workspace folder that holds `uri`."""
         path = to_fs_path(uri)

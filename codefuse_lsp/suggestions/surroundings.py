@@ -22,7 +22,7 @@ from codefuse_lsp.context.nearby import Nearby
 from codefuse_lsp.context.neighbours import Neighbours
 from codefuse_lsp.context.recent import Recent
 from codefuse_lsp.context.scopes import Scopes
-from codefuse_lsp.context.secrets import KEY_BYTES, machine_key, redact_prompt
+from codefuse_lsp.context.secrets import KEY_BYTES, Excerpt, Redacted, machine_key, redact_excerpts, redact_prompt
 from codefuse_lsp.context.signatures import Signatures
 from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
 from codefuse_lsp.context.trees import SyntaxAt, Trees
@@ -102,6 +102,10 @@ class Surroundings:
             redacted.inside,
             redacted.restorations,
         )
+
+    def redacted(self, excerpts: Sequence[Excerpt]) -> list[Redacted]:
+        """Return pieces of text as a model may read them; may read a file, so it is called in a thread."""
+        return redact_excerpts(excerpts, self._key)
 
     def obey(self, ignored: Sequence[str], languages_off: Sequence[str]) -> None:
         """Read no more than these settings allow, from now on."""
