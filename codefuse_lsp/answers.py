@@ -1,21 +1,22 @@
 """Long answers for chat and actions: a rendered prompt in, exact text out as it is written.
 
-Applies the settings of sampling and undoes the escaping of tags. Knows nothing of what the answer is for.
+Applies the settings of sampling, and undoes the escaping of tags and the placeholders of secrets. Knows nothing of what
+the answer is for.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from codefuse_lsp.config import Settings
+from codefuse_lsp.context import secrets
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority
 from codefuse_lsp.prompts.budget import TokenEstimate, usable_tokens
 from codefuse_lsp.prompts.chat import ChatPrompt, Reference, shrinking
-from codefuse_lsp.prompts.escape import Restorer
-from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn
+from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, restorer
 
 DEFAULT_CONTEXT_TOKENS = 4096  # of a far end that does not tell its own: that of CodeFuse-CodeLlama-34B
 
@@ -56,10 +57,16 @@ async def fitting_chat(
 
 
 async def stream_answer(
-    connection: Connection, request: GenerationRequest, restorer: Restorer
+    connection: Connection, request: GenerationRequest, model: ModelFormat, restorations: Mapping[str, str]
 ) -> AsyncGenerator[Chunk]:
-    """Yield the answer with its escaped tags restored; closing the stream cancels it. Raises CodeFuseError."""
+    """Yield the answer as it was meant: escaped tags, and placeholders by `restorations`, are what they stand for.
+
+    Closing the stream cancels it. Raises CodeFuseError.
+    """
+    tags, hidden = restorer(model), secrets.Restorer(restorations)
     async with aclosing(connection.generate(request)) as chunks:
         async for chunk in chunks:
-            text = restorer.feed(chunk.text)
-            yield replace(chunk, text=text + restorer.flush() if chunk.finish_reason else text)
+            text = hidden.feed(tags.feed(chunk.text))  # tags were escaped last
+            if chunk.finish_reason:
+                text += hidden.feed(tags.flush()) + hidden.flush()
+            yield replace(chunk, text=text)

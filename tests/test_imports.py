@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "generation": set(),
     "conversations": set(),
     "execution": set(),
-    "answers": {"prompts", "generation"},
+    "answers": {"prompts", "context", "generation"},
     "suggestions": {"prompts", "context", "generation"},
     "evaluation": {"suggestions", "prompts", "context", "execution", "generation"},
     "worker": {"generation.request"},

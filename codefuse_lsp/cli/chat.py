@@ -6,26 +6,42 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, aclosing
+from pathlib import Path
 
+from codefuse_lsp import config
 from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
 from codefuse_lsp.cli import screen
 from codefuse_lsp.cli.files import read_text
 from codefuse_lsp.config import Settings
+from codefuse_lsp.context.ignore import Ignore
 from codefuse_lsp.context.languages import language_of
+from codefuse_lsp.context.secrets import Redacted, machine_key, redact_all
+from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.generation.connection import Connection, Status
 from codefuse_lsp.generation.request import Chunk, Priority
 from codefuse_lsp.prompts.chat import Reference
-from codefuse_lsp.prompts.formats import Turn, restorer
+from codefuse_lsp.prompts.formats import Turn
 from codefuse_lsp.suggestions.requests import model_format
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Print the answer on stdout as it is written."""
-    references = [Reference(str(path), language_of(str(path)), read_text(path)) for path in options.file]
-    return asyncio.run(_ask(settings, options.question, references))
+    texts = [_told(path, settings) for path in options.file]
+    question, *shown = redact_all([options.question, *texts], machine_key(config.data_dir()))
+    references = [
+        Reference(str(path), language_of(str(path)), text.text) for path, text in zip(options.file, shown, strict=True)
+    ]
+    return asyncio.run(_ask(settings, question, references))
 
 
-async def _ask(settings: Settings, question: str, references: list[Reference]) -> int:
+def _told(path: Path, settings: Settings) -> str:
+    """Return the text of a file; raises ConfigError where there is none, or a rule forbids to read it."""
+    if rule := Ignore(patterns=settings.ignore).rule_against(path):
+        raise ConfigError(rule)
+    return read_text(path)
+
+
+async def _ask(settings: Settings, question: Redacted, references: list[Reference]) -> int:
     waiting = ExitStack()
     report = waiting.enter_context(screen.progress("Looking for the model"))
     connection = Connection(settings, lambda status: _tell(status, report))
@@ -34,9 +50,9 @@ async def _ask(settings: Settings, question: str, references: list[Reference]) -
             ready = await connection.wait()
             report("The model reads", None)
             model = model_format(ready.card, settings)
-            chosen = await fitting_chat(connection, settings, [Turn("human", question)], references, model)
+            chosen = await fitting_chat(connection, settings, [Turn("human", question.text)], references, model)
             request = request_for(chosen.prompt, settings, Priority.CHAT)
-            chunks = stream_answer(connection, request, restorer(model))
+            chunks = stream_answer(connection, request, model, question.restorations)
             first = await anext(chunks)
         if chosen.left_out:
             screen.err.print(chosen.left_out, markup=False)

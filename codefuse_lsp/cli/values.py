@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from codefuse_lsp import config
 from codefuse_lsp.config import Settings
+
+T = TypeVar("T", int, float)
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -55,39 +58,31 @@ def pattern(text: str) -> re.Pattern[str]:
 
 def count(text: str) -> int:
     """Return a number of things."""
-    return _whole(text, 1, 100_000)
+    return _between(text, int, 1, 100_000)
 
 
 def port(text: str) -> int:
     """Return a port's number, 0 for a free one."""
-    return _whole(text, 0, 65_535)
+    return _between(text, int, 0, 65_535)
 
 
 def seconds(text: str) -> float:
     """Return a time that is longer than none."""
-    return _number(text, 0.1, 86_400)
+    return _between(text, float, 0.1, 86_400)
 
 
 def temperature(text: str) -> float:
     """Return a temperature of sampling."""
-    return _number(text, 0, 2)
+    return _between(text, float, 0, 2)
 
 
-def _number(text: str, low: float, high: float) -> float:
+def _between(text: str, kind: type[T], low: T, high: T) -> T:
+    """Return a number of a kind; raises ArgumentTypeError for one out of its range."""
     try:
-        number = float(text)
+        number = kind(text)
     except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
-    return number
-
-
-def _whole(text: str, low: int, high: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        number = None
+    if number is None or not low <= number <= high:  # NaN is nowhere
+        name = "whole number" if kind is int else "number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {name} from {low:g} to {high:g}")
     return number

@@ -72,6 +72,10 @@ class Gatherer:
         """Drop what is remembered for a document that was closed."""
         self._memory.pop(uri, None)
 
+    def forget_all(self) -> None:
+        """Drop what is remembered, when files that it came from may no more be read."""
+        self._memory.clear()
+
     def close(self) -> None:
         """Let go of the threads; what is running is not waited for."""
         for thread in self._threads.values():

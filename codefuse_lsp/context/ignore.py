@@ -94,6 +94,14 @@ class Ignore:
         self._files: OrderedDict[Path, _File] = OrderedDict()
 
     def reason(self, path: str | PurePath, language: str | None = None) -> str | None:
+        """Return a sentence that says why there is no ghost text in `path`: a rule, or its language is turned off."""
+        if rule := self.rule_against(path):
+            return rule
+        if self._languages_off and str(path) and (language or language_of(path)) in self._languages_off:
+            return f"Files in {language or language_of(path)} are turned off (setting languages_off)."
+        return None
+
+    def rule_against(self, path: str | PurePath) -> str | None:
         """Return a sentence that says which rule forbids reading `path`; None where it may be read.
 
         An empty path is that of a document which has no file yet.
@@ -107,8 +115,6 @@ class Ignore:
         if verdict is None:
             with self._lock:
                 verdict = self._verdict(absolute)
-        if verdict.reason is None and self._languages_off and (language or language_of(path)) in self._languages_off:
-            return f"Files in {language or language_of(path)} are turned off (setting languages_off)."
         return verdict.reason
 
     def reason_unasked(self, path: str | PurePath) -> str | None:

@@ -44,6 +44,15 @@ class Redacted:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A piece of a text, by default all of it; what stands round it may tell that there is a secret in it."""
+
+    text: str
+    start: int = 0  # in characters
+    stop: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RedactedPrompt:
     """What surrounds a cursor, and other texts with it, without secrets."""
 
@@ -66,10 +75,21 @@ def redact_all(texts: Sequence[str], key: bytes) -> list[Redacted]:
 
     All have the same `restorations`.
     """
-    found, names = _found_together(texts), _Names(key)
-    done = [
-        (names.replaced(text, spans), tuple(s.kind for s in spans)) for text, spans in zip(texts, found, strict=True)
-    ]
+    return redact_excerpts([Excerpt(text) for text in texts], key)
+
+
+def redact_excerpts(excerpts: Sequence[Excerpt], key: bytes) -> list[Redacted]:
+    """Return the pieces redacted together; of a secret across the edge of one, neither end shows in it."""
+    found, names = _found_together([excerpt.text for excerpt in excerpts]), _Names(key)
+    done = []
+    for excerpt, spans in zip(excerpts, found, strict=True):
+        start, stop = excerpt.start, len(excerpt.text) if excerpt.stop is None else excerpt.stop
+        inside = [
+            Secret(max(s.start, start) - start, min(s.stop, stop) - start, s.kind)
+            for s in spans
+            if s.start < stop and s.stop > start
+        ]
+        done.append((names.replaced(excerpt.text[start:stop], inside), tuple(s.kind for s in inside)))
     return [Redacted(text, names.restorations, kinds) for text, kinds in done]
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from lsprotocol import types
 
 from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
-from codefuse_lsp.context.ignore import may_read
+from codefuse_lsp.context.secrets import Excerpt
+from codefuse_lsp.context.syntax import LineSpan
 from codefuse_lsp.conversations import StoredTurn
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp import protocol
 from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
+from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.prompts.chat import ChatPrompt, Reference
-from codefuse_lsp.prompts.formats import ModelFormat, Turn, restorer
+from codefuse_lsp.prompts.chat import Reference
+from codefuse_lsp.prompts.formats import Turn
 from codefuse_lsp.suggestions.requests import model_format
 
 SHORTEST_PAUSE_S = 1 / 30  # between two updates
@@ -34,12 +38,15 @@ async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     """Return the answer to a question; a cancel ends it and keeps what was said. Raises CodeFuseError."""
     conversation = params.conversation_id or uuid.uuid4().hex
     stream = DeltaStream(server, params.partial_result_token)
-    reason, usage, left_out = "cancelled", Usage(0, 0), _private(server, params)
+    reason, usage, left_out = "cancelled", Usage(0, 0), list[str]()
     try:
-        model, fitting = await _fitting(server, params, conversation)
+        told = await _told(server, params, conversation)
+        left_out += told.refused
+        model = model_format((await server.connection.wait()).card, server.settings)
+        fitting = await fitting_chat(server.connection, server.settings, told.history, told.references, model)
         left_out += [fitting.left_out] if fitting.left_out else []
         request = request_for(fitting.prompt, server.settings, Priority.CHAT)
-        async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+        async with aclosing(stream_answer(server.connection, request, model, told.restorations)) as chunks:
             async for chunk in chunks:
                 reason, usage = _take(chunk, stream, usage)
     except asyncio.CancelledError:
@@ -58,15 +65,42 @@ async def _keep(server: CodeFuseServer, conversation: str, question: str, text: 
     return await asyncio.to_thread(conversations.add_round, conversation, question, text)
 
 
-async def _fitting(server: CodeFuseServer, params: ChatParams, conversation: str) -> tuple[ModelFormat, ChatPrompt]:
-    """Return the model's format and the fullest prompt that fits, with what was said and what is referred to."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a model is told of a conversation: placeholders stand for the secrets in it."""
+
+    history: list[Turn]
+    references: list[Reference]
+    refused: list[str]  # a sentence for each reference that must not be read
+    restorations: Mapping[str, str]
+
+
+async def _told(server: CodeFuseServer, params: ChatParams, conversation: str) -> _Told:
+    """Return what was said, the question, and what it refers to."""
     conversations = await server.conversations()
     stored = await asyncio.to_thread(conversations.turns, conversation)
     history = [*map(_turn, stored), Turn("human", params.message)]
-    references = [found for given in params.references or () if (found := _reference(server, given))]
-    ready = await server.connection.wait()
-    model = model_format(ready.card, server.settings)
-    return model, await fitting_chat(server.connection, server.settings, history, references, model)
+    return await asyncio.to_thread(_redacted, server, history, params.references or ())
+
+
+def _redacted(server: CodeFuseServer, history: Sequence[Turn], given: Sequence[protocol.Reference]) -> _Told:
+    """Return what may be told; reads files, so it runs in a thread."""
+    references, excerpts, refused = [], [Excerpt(turn.text) for turn in history], []
+    for one in given:
+        if rule := server.rule_against(server.document(one.uri)):
+            refused.append(f"A reference was left out. {rule}")
+        else:
+            reference, excerpt = _reference(server, one)
+            references.append(reference)
+            excerpts.append(excerpt)
+    shown = server.suggester.surroundings.redacted(excerpts)
+    said, referred = shown[: len(history)], shown[len(history) :]
+    return _Told(
+        [replace(turn, text=text.text) for turn, text in zip(history, said, strict=True)],
+        [replace(reference, text=text.text) for reference, text in zip(references, referred, strict=True)],
+        refused,
+        shown[0].restorations,
+    )
 
 
 class DeltaStream:
@@ -111,24 +145,11 @@ def _turn(stored: StoredTurn) -> Turn:
     return Turn("bot" if stored.role == "bot" else "human", stored.text)
 
 
-def _reference(server: CodeFuseServer, given: protocol.Reference) -> Reference | None:
-    """Return what a reference points at, as the editor has it; None for a file that must not be read."""
+def _reference(server: CodeFuseServer, given: protocol.Reference) -> tuple[Reference, Excerpt]:
+    """Return what a reference points at, as the editor has it, and its text in its place."""
     document = server.document(given.uri)
-    path = _path(server, given)
-    if not may_read(path):
-        return None
-    lines, label = document.lines, ""
+    span, label = LineSpan(0, len(document.lines)), ""
     if given.range is not None:
         first, last = document.point(given.range.start)[0], document.point(given.range.end)[0]
-        lines, label = lines[first : last + 1], f"lines {first + 1}-{last + 1}"
-    return Reference(path, document.language_id or "", "".join(lines), label)
-
-
-def _path(server: CodeFuseServer, given: protocol.Reference) -> str:
-    return server.document(given.uri).path or given.uri
-
-
-def _private(server: CodeFuseServer, params: ChatParams) -> list[str]:
-    """Return a sentence for each reference to a file that must not be read."""
-    paths = [_path(server, given) for given in params.references or ()]
-    return [f"{path} was left out: such files usually hold keys or passwords." for path in paths if not may_read(path)]
+        span, label = LineSpan(first, last + 1), f"lines {first + 1}-{last + 1}"
+    return Reference(server.path_of(document), document.language_id or "", "", label), excerpt_of(document.lines, span)

@@ -6,13 +6,13 @@ a command that applies it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 from lsprotocol import types
 
-from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
@@ -31,10 +31,13 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def code_action(ls: CodeFuseServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         document = ls.document(params.text_document.uri)
-        if not may_read(document.path or document.uri) or not any(line.strip() for line in document.lines):
-            return []
         target = Target(document.uri, params.range, document.version)
-        wanted = [name for name in TITLES if _is_wanted(KINDS[name], params.context.only)]
+        if not any(line.strip() for line in document.lines):
+            return []
+        if await asyncio.to_thread(ls.rule_against, document) is not None:
+            return []
+        fitting = [EXPLAIN] if ls.notebook(document) is not None else list(TITLES)  # no test can import a cell
+        wanted = [name for name in fitting if _is_wanted(KINDS[name], params.context.only)]
         return [_offer(name, target, ls) for name in wanted]
 
     @server.feature(types.CODE_ACTION_RESOLVE)

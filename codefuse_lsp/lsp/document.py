@@ -227,6 +227,13 @@ class Workspace(PyglsWorkspace):
             return
         super().update_notebook_document(params)
 
+    def remove_notebook_document(self, params: types.DidCloseNotebookDocumentParams) -> None:
+        """Forget a notebook and all its cells, those too that the client does not name."""
+        notebook = self._notebook_documents.get(unquote(params.notebook_document.uri))
+        super().remove_notebook_document(params)
+        for cell in notebook.cells if notebook is not None else ():
+            self.remove_text_document(cell.document)
+
 
 def _read_file(uri: str) -> str:
     """Return the start of the file behind a uri; what cannot be read, or is no regular file, is empty."""

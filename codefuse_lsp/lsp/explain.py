@@ -7,13 +7,13 @@ from contextlib import aclosing
 from pathlib import PurePath
 
 from codefuse_lsp.answers import request_for, stream_answer
+from codefuse_lsp.context.secrets import Redacted
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.selection import Selection, selection_of
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import explain_prompt
 from codefuse_lsp.prompts.fences import fenced
-from codefuse_lsp.prompts.formats import restorer
 from codefuse_lsp.suggestions.requests import model_format
 
 QUOTED_LINES = 30  # of the explained code, above the explanation
@@ -21,17 +21,17 @@ QUOTED_LINES = 30  # of the explained code, above the explanation
 
 async def explain(server: CodeFuseServer, target: Target) -> None:
     """Show an explanation of the target's code; a cancel keeps what was written. Raises CodeFuseError."""
-    selection = await asyncio.to_thread(selection_of, server, target)
-    path = PurePath(selection.document.path or selection.document.uri).name
+    selection, shown = await asyncio.to_thread(_chosen, server, target)
+    path = PurePath(server.path_of(selection.document)).name
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
-    prompt = explain_prompt(selection.code, selection.language, path, model, server.settings.system_prompt)
+    prompt = explain_prompt(shown.text, selection.language, path, model, server.settings.system_prompt)
     request = request_for(prompt, server.settings, Priority.ACTION)
     view = server.views.open(f"explain-{_name(selection, path)}")
     text = heading = _heading(selection, path)
     async with server.work_done.shown(f"Explaining {_name(selection, path)}") as report:
         try:
-            async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+            async with aclosing(stream_answer(server.connection, request, model, shown.restorations)) as chunks:
                 async for chunk in chunks:
                     text += chunk.text
                     if chunk.finish_reason == "length":
@@ -41,6 +41,13 @@ async def explain(server: CodeFuseServer, target: Target) -> None:
         finally:
             if text != heading:
                 await asyncio.shield(view.finish(text))
+
+
+def _chosen(server: CodeFuseServer, target: Target) -> tuple[Selection, Redacted]:
+    """Return the code that is meant, and as the model may read it."""
+    selection = selection_of(server, target)
+    (shown,) = server.suggester.surroundings.redacted([selection.excerpt])
+    return selection, shown
 
 
 def _heading(selection: Selection, path: str) -> str:

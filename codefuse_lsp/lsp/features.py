@@ -10,7 +10,16 @@ from typing import NoReturn
 from lsprotocol import types
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.lsp import chat, code_actions, commands, completion, inline_completion, open_documents, transport
+from codefuse_lsp.lsp import (
+    chat,
+    code_actions,
+    commands,
+    completion,
+    inline_completion,
+    notebooks,
+    open_documents,
+    transport,
+)
 from codefuse_lsp.lsp.server import SECTION, CodeFuseServer
 
 
@@ -32,11 +41,15 @@ def build(settings: Settings) -> CodeFuseServer:
     async def configuration_changed(ls: CodeFuseServer, params: types.DidChangeConfigurationParams) -> None:
         settings = params.settings
         if isinstance(settings, Mapping) and isinstance(section := settings.get(SECTION), Mapping):
-            ls.apply_workspace_settings(section, "the workspace's settings")
+            ls.take_client_settings(section)
         else:
             await ls.read_client_settings()
 
-    for capability in (open_documents, inline_completion, code_actions, commands, chat):
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        await ls.folders_changed()
+
+    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.snapshots import path_of, refresh, snapshot_of
+from codefuse_lsp.lsp.snapshots import refresh, seen_from
 from codefuse_lsp.suggestions.asked import Asked, asked_at
 from codefuse_lsp.suggestions.outcome import Suggestion
 
@@ -60,7 +60,7 @@ async def suggestion_at(
     """
     document = server.document(uri)
     version = document.version
-    await server.suggester.calibrate(_sample(document, position.line))
+    await server.suggester.calibrate(_sample(server, document, position.line))
     if document.version != version:
         return []
     asked = asked_in(server, document, position, chosen, invoked=invoked)
@@ -80,10 +80,11 @@ def _placed(
     return Placed(found, found.text, types.Range(position, end))
 
 
-def _sample(document: Document, line: int) -> str:
+def _sample(server: CodeFuseServer, document: Document, line: int) -> str:
     """Return code round a line, from which to learn how long tokens are."""
-    start = max(0, line - SAMPLE_LINES)
-    return "".join(document.lines[start : line + SAMPLE_LINES])[:SAMPLE_CHARS]
+    seen = seen_from(server, document)
+    line += seen.first_line
+    return "".join(seen.text.lines[max(0, line - SAMPLE_LINES) : line + SAMPLE_LINES])[:SAMPLE_CHARS]
 
 
 def asked_in(
@@ -96,10 +97,13 @@ def asked_in(
 ) -> Asked:
     """Return the question at a position, with the window that the settings allow."""
     refresh(server)
-    lines: Sequence[str] = snapshot_of(server, document).lines
+    seen = seen_from(server, document)
+    lines: Sequence[str] = seen.text.lines
     line, column = document.point(position)
-    path = path_of(document)
-    server.suggester.surroundings.views.touched(path, line - VIEW_LINES, line + VIEW_LINES, time.monotonic())
+    path = seen.text.path
+    if not seen.is_cell:  # their lines come and go with other cells
+        server.suggester.surroundings.views.touched(path, line - VIEW_LINES, line + VIEW_LINES, time.monotonic())
+    line += seen.first_line
     if chosen is not None:
         (_, start), (_, stop) = document.point(chosen.range.start), document.point(chosen.range.end)
         text = lines[line]
@@ -116,6 +120,7 @@ def asked_in(
         budget_chars=server.suggester.budget_chars,
         invoked=invoked,
         extends_popup=chosen is not None,
+        first_line=seen.first_line,
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from lsprotocol import types
 
 from codefuse_lsp.lsp.inline_completion import asked_in
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.snapshots import path_of
 
 
 def register(server: CodeFuseServer) -> None:
@@ -22,11 +22,11 @@ def register(server: CodeFuseServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(ls: CodeFuseServer, params: types.DidChangeTextDocumentParams) -> None:
-        _note_edits(ls, path_of(ls.document(params.text_document.uri)), params.content_changes)
+        _note_edits(ls, ls.path_of(ls.document(params.text_document.uri)), params.content_changes)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: CodeFuseServer, params: types.DidCloseTextDocumentParams) -> None:
-        snapshot = ls.snapshots.pop(params.text_document.uri, None)
+        snapshot = ls.snapshots.pop(unquote(params.text_document.uri), None)
         ls.suggester.forget(params.text_document.uri, snapshot.path if snapshot else params.text_document.uri)
 
 

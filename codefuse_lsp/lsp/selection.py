@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codefuse_lsp.context.ignore import may_read
+from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
 from codefuse_lsp.errors import CodeFuseError, DocumentChanged
 from codefuse_lsp.lsp.document import Document
@@ -12,6 +13,7 @@ from codefuse_lsp.lsp.protocol import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 
 SOURCE_HEAD_LINES = 40  # of the file, for package clause and imports
+ROUND_LINES = 200  # on either side, which may tell that lines hold a secret; a private key takes 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +27,25 @@ class Selection:
     found: Definition | None
 
     @property
-    def source_head(self) -> str:
+    def excerpt(self) -> Excerpt:
+        """The code in its place."""
+        return excerpt_of(self.document.lines, self.span)
+
+    @property
+    def source_head(self) -> Excerpt:
         """The beginning of the file, as far as the definition."""
-        return "".join(self.document.lines[: min(SOURCE_HEAD_LINES, self.span.start)])
+        return excerpt_of(self.document.lines, LineSpan(0, min(SOURCE_HEAD_LINES, self.span.start)))
 
 
 def selection_of(server: CodeFuseServer, target: Target) -> Selection:
     """Return the code that is meant: the selected lines, else the definition at the cursor, else the whole file.
 
     Raises DocumentChanged when the document is not the one any more in which the place was chosen, and CodeFuseError
-    for a file that must not be read: a client can name any.
+    for a file that must not be read: a client can name any. Looks at the disk, so it runs in a thread.
     """
     document = unchanged(server, target)
-    if not may_read(document.path or document.uri):
-        raise CodeFuseError("Files that usually hold keys or passwords never enter a prompt.")
+    if rule := server.rule_against(document):
+        raise CodeFuseError(rule)
     text, language, lines = document.source, document.language_id or "", document.lines
     start, stop = document.point(target.range.start), document.point(target.range.end)
     if start == stop:
@@ -48,6 +55,14 @@ def selection_of(server: CodeFuseServer, target: Target) -> Selection:
         span = LineSpan(start[0], min(last, len(lines)))
     code = "".join(lines[span.start : span.stop])
     return Selection(document, span, code, language, definition(text, language, span))
+
+
+def excerpt_of(lines: Sequence[str], span: LineSpan) -> Excerpt:
+    """Return lines of a document with those round them, by which secrets in them are known."""
+    first = max(0, span.start - ROUND_LINES)
+    before, inside = "".join(lines[first : span.start]), "".join(lines[span.start : span.stop])
+    after = "".join(lines[span.stop : span.stop + ROUND_LINES])
+    return Excerpt(before + inside + after, len(before), len(before) + len(inside))
 
 
 def unchanged(server: CodeFuseServer, target: Target) -> Document:

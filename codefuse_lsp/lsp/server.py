@@ -17,7 +17,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from codefuse_lsp import __version__, config
-from codefuse_lsp.config import Scope, Settings
+from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document as Snapshot
 from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
@@ -26,6 +26,7 @@ from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.latest import Latest
+from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
 from codefuse_lsp.lsp.status import StatusReporter
@@ -38,6 +39,8 @@ from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
 SECTION = "codefuse"  # of workspace/configuration
 CLIENT_TIMEOUT_S = 5.0  # for answers of the client that the server can do without
 MOST_WARNINGS = 5  # shown at once; a broken settings file is no reason for a storm
+
+NOTEBOOKS = types.NotebookDocumentSyncOptions([types.NotebookDocumentFilterWithNotebook("*")])  # all cells of them
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +72,10 @@ class CodeFuseServer(LanguageServer):
             protocol_cls=Protocol,
             converter_factory=transport.converter,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=NOTEBOOKS,
         )
         self.settings = settings
+        self._layers = Layers(settings)
         self.trusted = False
         self.latest = Latest()
         self.views = Views(self)
@@ -91,14 +96,16 @@ class CodeFuseServer(LanguageServer):
         nested = given.pop("settings", None)
         given |= nested if isinstance(nested, Mapping) else {}
         self.settings, self._warnings = config.apply(self.settings, given, "the editor's settings")
+        self._layers = Layers(self.settings)
+        if params.root_uri and not self.workspace.folders:
+            self.workspace.add_folder(types.WorkspaceFolder(params.root_uri, ""))
         self.connection = Connection(self.settings, self.status.changed)
-        self.suggester = self._make_suggester(params)
+        self.suggester = self._make_suggester()
 
-    def _make_suggester(self, params: types.InitializeParams) -> Suggester:
+    def _make_suggester(self) -> Suggester:
         data, settings = config.data_dir(), self.settings
-        uris = [folder.uri for folder in params.workspace_folders or ()] or [uri for uri in (params.root_uri,) if uri]
         surroundings = Surroundings(
-            [path for uri in uris if (path := to_fs_path(uri))],
+            self.folders,
             settings.ignore,
             settings.languages_off,
             open_documents=lambda: tuple(self.snapshots.values()),
@@ -109,7 +116,7 @@ class CodeFuseServer(LanguageServer):
 
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""
-        await self._read_workspace_file()
+        await self._read_workspace_files()
         self.connection.start()
         conversations = await self.conversations()
         await self.read_client_settings()
@@ -145,15 +152,27 @@ class CodeFuseServer(LanguageServer):
         except (ClientSilent, JsonRpcException):
             return
         if answer and isinstance(answer[0], Mapping):
-            self.apply_workspace_settings(answer[0], "the workspace's settings")
+            self.take_client_settings(answer[0])
 
-    def apply_workspace_settings(self, values: Mapping[str, Any], source: str) -> None:
-        """Lay settings that a workspace may make over the present ones."""
-        names = config.names(Scope.WORKSPACE)
-        mine = {key: value for key, value in values.items() if config.snake_case(key) in names}
-        self.settings, warnings = config.apply(self.settings, mine, source, workspace=True)
+    def take_client_settings(self, values: Mapping[str, Any]) -> None:
+        """Take the client's settings for the workspace, a part or all of them."""
+        self._warn(self._layers.take_from_client(values))
+        self._use_settings()
+
+    @property
+    def folders(self) -> list[str]:
+        """The paths of the workspace's folders."""
+        return [path for folder in self.workspace.folders.values() if (path := to_fs_path(folder.uri))]
+
+    async def folders_changed(self) -> None:
+        """Look round in the folders that are open now, and hold their settings in force and no others."""
+        await self.suggester.open_folders(self.folders)
+        self._layers.keep_files(self.folders)
+        await self._read_workspace_files()
+
+    def _use_settings(self) -> None:
+        self.settings = self._layers.settings
         self.suggester.settings = self.settings
-        self._warn(warnings)
 
     def _warn(self, sentences: list[str]) -> None:
         """Show what is wrong with the settings, a few sentences at once."""
@@ -208,12 +227,24 @@ class CodeFuseServer(LanguageServer):
         assert isinstance(document, Document)
         return document
 
+    def notebook(self, document: Document) -> types.NotebookDocument | None:
+        """Return the notebook that a document is a cell of; None for any other document."""
+        return self.workspace.get_notebook_document(cell_uri=document.uri)
+
+    def path_of(self, document: Document) -> str:
+        """Return where a document lies, a cell with its notebook; the uri, where that is no file."""
+        notebook = self.notebook(document)
+        uri = document.uri if notebook is None else notebook.uri
+        return to_fs_path(uri) or uri
+
+    def rule_against(self, document: Document) -> str | None:
+        """Return a sentence that says why a document never enters a prompt; looks at the disk, so not on the loop."""
+        return self.suggester.surroundings.ignore.rule_against(self.path_of(document))
+
     def workspace_root(self, uri: str) -> Path | None:
         """Return the innermost workspace folder that holds `uri`."""
         path = to_fs_path(uri)
-        folders = [to_fs_path(folder) for folder in self.workspace.folders]
-        roots = [Path(folder) for folder in (*folders, self.workspace.root_path) if folder]
-        holding = [root for root in roots if path and PurePath(path).is_relative_to(root)]
+        holding = [root for root in map(Path, self.folders) if path and PurePath(path).is_relative_to(root)]
         return max(holding, key=lambda root: len(root.parts), default=None)
 
     def tell(self, sentence: str, kind: types.MessageType = types.MessageType.Info) -> None:
@@ -224,14 +255,12 @@ class CodeFuseServer(LanguageServer):
         """Log what went wrong inside; the user is not to be bothered with it, nor the log with the user's code."""
         log.error("%s: %s", getattr(source, "__name__", "error"), type(error).__name__)
 
-    async def _read_workspace_file(self) -> None:
-        if self.workspace.root_path is None:
-            return
-        path = Path(self.workspace.root_path) / config.WORKSPACE_FILE
-        values, warnings = await asyncio.to_thread(config.read_toml, path)
-        self.settings, more = config.apply(self.settings, values, path.name, workspace=True)
-        self.suggester.settings = self.settings
-        self._warn(warnings + more)
+    async def _read_workspace_files(self) -> None:
+        for folder in self.folders:
+            values, warnings = await asyncio.to_thread(config.read_toml, Path(folder) / config.WORKSPACE_FILE)
+            if folder in self.folders:  # still
+                self._warn(warnings + self._layers.take_from_file(folder, config.WORKSPACE_FILE, values))
+        self._use_settings()
 
     async def _register_for_configuration(self) -> None:
         registration = types.Registration(

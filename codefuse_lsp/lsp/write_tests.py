@@ -6,6 +6,7 @@ What the model writes is cut back to what parses; when nothing does, after one m
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -14,6 +15,7 @@ from lsprotocol import types
 
 from codefuse_lsp.answers import request_for, stream_answer
 from codefuse_lsp.context.ignore import may_read
+from codefuse_lsp.context.secrets import Excerpt, Redacted
 from codefuse_lsp.context.statements import closed_statements
 from codefuse_lsp.context.test_files import TestFile, module_of, test_file_for
 from codefuse_lsp.errors import CodeFuseError
@@ -24,7 +26,7 @@ from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
-from codefuse_lsp.prompts.formats import ModelFormat, restorer
+from codefuse_lsp.prompts.formats import ModelFormat
 from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.suggestions.requests import model_format
 
@@ -36,10 +38,11 @@ LARGEST_READ_BYTES = 1 << 20  # of project files that are looked at
 class Plan:
     """What is tested, where the tests go, and the document that is there already."""
 
-    subject: Subject
+    subject: Subject  # as the model may read it
     test_file: TestFile
     uri: str
     there: Document | None
+    shown: Redacted  # of the text that is there
 
     @property
     def existing(self) -> str:
@@ -57,11 +60,11 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
         ready = await server.connection.wait()
         model = model_format(ready.card, server.settings)
-        prompt = tests_prompt(plan.subject, plan.test_file, model, plan.existing, server.settings.system_prompt)
+        prompt = tests_prompt(plan.subject, plan.test_file, model, plan.shown.text, server.settings.system_prompt)
         request = request_for(prompt.prompt, server.settings, Priority.ACTION)
         text = ""
         for attempt in (request, replace(request, temperature=RETRY_TEMPERATURE)):
-            answer = await _write(server, attempt, model, report)
+            answer = await _write(server, attempt, model, plan.shown.restorations, report)
             if text := whole_tests(prompt, answer, plan):
                 break
     unchanged(server, target)
@@ -88,9 +91,15 @@ def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
     return gap + text
 
 
-async def _write(server: CodeFuseServer, request: GenerationRequest, model: ModelFormat, report: object) -> str:
+async def _write(
+    server: CodeFuseServer,
+    request: GenerationRequest,
+    model: ModelFormat,
+    restorations: Mapping[str, str],
+    report: object,
+) -> str:
     answer = ""
-    async with aclosing(stream_answer(server.connection, request, restorer(model))) as chunks:
+    async with aclosing(stream_answer(server.connection, request, model, restorations)) as chunks:
         async for chunk in chunks:
             answer += chunk.text
             if callable(report):
@@ -104,13 +113,20 @@ def _plan(server: CodeFuseServer, target: Target) -> Plan:
     """Find out what to test and where the tests go; looks at the disk, so it runs in a thread."""
     selection = selection_of(server, target)
     path = selection.document.path
+    if server.notebook(selection.document) is not None:
+        raise CodeFuseError("Tests are written for code in files, since no test can import a notebook's cell.")
     if not path or not target.uri.startswith("file:"):
         raise CodeFuseError("Save the file first, so that there is a place for its tests.")
     source, root = PurePath(path), server.workspace_root(target.uri)
     test_file = test_file_for(source, root, selection.language, _exists, _read)
     uri = target.uri if test_file.in_source else Path(test_file.path).as_uri()
     there = server.document(uri) if test_file.exists or uri in server.workspace.text_documents else None
-    return Plan(_subject(selection, source, root, test_file), test_file, uri, there)
+    if there is not None and (rule := server.rule_against(there)):
+        raise CodeFuseError(rule)
+    pieces = [selection.excerpt, selection.source_head, Excerpt(there.source if there is not None else "")]
+    code, head, shown = server.suggester.surroundings.redacted(pieces)
+    subject = _subject(selection, source, root, test_file)
+    return Plan(replace(subject, code=code.text, source_head=head.text), test_file, uri, there, shown)
 
 
 def _subject(selection: Selection, source: PurePath, root: Path | None, test_file: TestFile) -> Subject:
@@ -122,7 +138,6 @@ def _subject(selection: Selection, source: PurePath, root: Path | None, test_fil
         name=found.name if found else "",
         owner=found.owner if found else "",
         module=module_of(source, test_file.path, root, selection.language, _exists),
-        source_head=selection.source_head,
     )
 
 

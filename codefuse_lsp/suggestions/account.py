@@ -59,7 +59,7 @@ def record_of(outcome: Outcome, account: Account) -> Record:
         id=outcome.id if isinstance(outcome, Suggestion) else account.id,
         time=time.time(),
         file=PurePath(account.asked.context.path).name,
-        line=account.asked.line + 1,
+        line=account.asked.line - account.asked.first_line + 1,
         outcome="shown" if shown else outcome.reason,  # type: ignore[union-attr]
         detail="" if shown else outcome.detail,  # type: ignore[union-attr]
         total_ms=_ms(total_s),

@@ -19,6 +19,7 @@ class Asked:
     column: int
     invoked: bool = False  # by the user, not by typing
     extends_popup: bool = False  # the lines hold the item that is selected in the popup
+    first_line: int = 0  # of the editor's document, where other cells of its notebook stand above it
 
     @property
     def cursor(self) -> Cursor:
@@ -39,9 +40,10 @@ def asked_at(
     budget_chars: int,
     invoked: bool = False,
     extends_popup: bool = False,
+    first_line: int = 0,
 ) -> Asked:
     """Return the question at character `column` of `line`, with a window of at most `budget_chars`."""
     context = cursor_context(
         lines, line, column, uri=uri, path=path, language=language, version=version, budget_chars=budget_chars
     )
-    return Asked(context, lines, line, column, invoked, extends_popup)
+    return Asked(context, lines, line, column, invoked, extends_popup, first_line)

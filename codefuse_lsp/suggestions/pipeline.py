@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -117,6 +117,10 @@ class Suggester:
             return None
         card = (await self._connection.wait()).card
         return self._question(_place(asked, prepared), prepared.shown, card).request
+
+    async def open_folders(self, folders: Sequence[str]) -> None:
+        """Look round in these folders of the workspace and in no others."""
+        await self._in_thread(self.surroundings.open_folders, folders)
 
     def forget(self, uri: str, path: str) -> None:
         """Let go of a document that was closed."""

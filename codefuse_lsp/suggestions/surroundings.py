@@ -22,7 +22,7 @@ from codefuse_lsp.context.nearby import Nearby
 from codefuse_lsp.context.neighbours import Neighbours
 from codefuse_lsp.context.recent import Recent
 from codefuse_lsp.context.scopes import Scopes
-from codefuse_lsp.context.secrets import KEY_BYTES, machine_key, redact_prompt
+from codefuse_lsp.context.secrets import KEY_BYTES, Excerpt, Redacted, machine_key, redact_excerpts, redact_prompt
 from codefuse_lsp.context.signatures import Signatures
 from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
 from codefuse_lsp.context.trees import SyntaxAt, Trees
@@ -68,21 +68,14 @@ class Surroundings:
         """`open_documents` may be called in any thread; `key_folder` keeps the key that placeholders are made with."""
         self._folders = [Path(folder) for folder in folders]
         self._rules = (tuple(ignored), tuple(languages_off))
-        self.ignore = Ignore(self._folders, ignored, languages_off)
+        self.ignore = Ignore(self._folders, *self._rules)
         self.edits, self.views = Recent("edits", self._open), Recent("views", self._open)
         self._open_documents = open_documents
         self._key_folder = key_folder
         self._trees = Trees()
         self._nearby = Nearby(self._may_read)
         self._gatherer = Gatherer()
-        self._sources: tuple[Source, ...] = (
-            Imports(),
-            Scopes(),
-            Signatures(self._folders, self._may_read),
-            self.edits,
-            Neighbours(self._neighbours),
-            self.views,
-        )
+        self._sources = self._all_sources()
 
     def prepare(self, asked: Asked, snippet_chars: int) -> Prepared:
         """Return what is known round a cursor, with at most `snippet_chars` of other code; takes `DEADLINE_S` or so."""
@@ -110,11 +103,23 @@ class Surroundings:
             redacted.restorations,
         )
 
+    def redacted(self, excerpts: Sequence[Excerpt]) -> list[Redacted]:
+        """Return pieces of text as a model may read them; may read a file, so it is called in a thread."""
+        return redact_excerpts(excerpts, self._key)
+
     def obey(self, ignored: Sequence[str], languages_off: Sequence[str]) -> None:
         """Read no more than these settings allow, from now on."""
         if (tuple(ignored), tuple(languages_off)) != self._rules:
             self._rules = (tuple(ignored), tuple(languages_off))
-            self.ignore = Ignore(self._folders, ignored, languages_off)
+            self.ignore = Ignore(self._folders, *self._rules)
+
+    def open_folders(self, folders: Iterable[str | Path]) -> None:
+        """Read in these folders and no others, from now on; for the thread that prepares."""
+        self._folders = [Path(folder) for folder in folders]
+        self.ignore = Ignore(self._folders, *self._rules)
+        self._nearby = Nearby(self._may_read)
+        self._sources = self._all_sources()
+        self._gatherer.forget_all()
 
     def closed(self, uri: str, path: str) -> None:
         """Forget a document."""
@@ -126,6 +131,10 @@ class Surroundings:
     def close(self) -> None:
         """Let go of the threads."""
         self._gatherer.close()
+
+    def _all_sources(self) -> tuple[Source, ...]:
+        signatures, neighbours = Signatures(self._folders, self._may_read), Neighbours(self._neighbours)
+        return Imports(), Scopes(), signatures, self.edits, neighbours, self.views
 
     @cached_property
     def _key(self) -> bytes:

@@ -139,7 +139,8 @@ def _place(folder: Path, config: dict[str, Any], device: str, free_bytes: int, s
         device=device,
         dtype=dtype,
         max_model_len=length,
-        weight_bytes=_weight_bytes(folder, config, dtype, settings.quantization),
+        weight_bytes=_weight_bytes(folder, config, dtype, settings.quantization)
+        + (_packed_head_bytes(folder, config, dtype) if device == "cpu" else 0),
         kv_bytes=int(_kv_bytes_per_token(config, kv_dtype) * length * settings.kv_slots),
         free_bytes=free_bytes,
     )
@@ -153,8 +154,24 @@ def _weight_bytes(folder: Path, config: dict[str, Any], dtype: str, quantization
     if quantization == "none":
         return int(numbers * NUMBER_BYTES[dtype])
     tables = 1 if config.get("tie_word_embeddings") else 2  # embedding and head stay as they are
-    kept = min(numbers, tables * _number(config, "vocab_size") * _number(config, "hidden_size", "n_embd"))
+    kept = min(numbers, tables * _table_numbers(config))
     return int(kept * NUMBER_BYTES[dtype] + (numbers - kept) * QUANTIZED_BYTES[quantization])
+
+
+def _packed_head_bytes(folder: Path, config: dict[str, Any], dtype: str) -> int:
+    """Return what a head that shares the embedding's table takes beside it: packing a layer copies its weights.
+
+    Packed are the plain layers of a CPU with kernels for it, the head of a quantised model among them.
+    """
+    packed = {"bfloat16": _knows_bf16, "float16": works_in_half}.get(dtype)
+    if quantized(folder) or not config.get("tie_word_embeddings") or packed is None or not packed():
+        return 0
+    return int(_table_numbers(config) * NUMBER_BYTES[dtype])
+
+
+def _table_numbers(config: dict[str, Any]) -> int:
+    """Return how many numbers the embedding has; the head has as many."""
+    return _number(config, "vocab_size") * _number(config, "hidden_size", "n_embd")
 
 
 def num_weights(folder: Path, config: dict[str, Any]) -> float:

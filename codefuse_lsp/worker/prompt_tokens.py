@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from codefuse_lsp.worker.prefixes import common_prefix
 
 KEPT = 8  # texts remembered
-LONGEST = 1 << 20  # characters of a text that is remembered
+# Characters of a text that is remembered, far more than any context holds. In the worst text each character is a token
+# of its own, whose id and start take 80 bytes: eight such texts of this length take 86 MB.
+LONGEST = 1 << 17
 LEAST_COMMON = 1024  # characters that two texts begin with alike; below it, all is tokenised
 LEAD = 64  # tokens before the change at which to begin
 AGREEING = 16  # tokens in a row that both ways must find alike where they are put together

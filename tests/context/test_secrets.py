@@ -12,11 +12,13 @@ from codefuse_lsp.context.secrets import (
     KEY_FILE,
     PLACEHOLDER,
     PREFIX,
+    Excerpt,
     Restorer,
     conceal,
     machine_key,
     redact,
     redact_all,
+    redact_excerpts,
     redact_prompt,
     restore,
 )
@@ -165,3 +167,19 @@ def test_what_was_restored_can_be_concealed_again(text: str) -> None:
     concealed = conceal(redacted.restore(redacted.text), redacted.restorations)
     assert not any(secret in concealed for secret in redacted.restorations.values() if secret not in redacted.text)
     assert redacted.restore(concealed) == text
+
+
+def test_a_piece_is_redacted_by_what_stands_round_it_and_restored_as_it_was() -> None:
+    password = "z9!hunter2Long8"
+    text = f"password = '{password}'\nconnect()\n"
+    for start, stop in ((0, len(text)), (text.index(password) + 3, len(text)), (0, text.index(password) + 5)):
+        (piece,) = redact_excerpts([Excerpt(text, start, stop)], KEY)
+        assert not any(part in piece.text for part in (password[:5], password[-5:]))
+        assert piece.restore(piece.text) == text[start:stop]
+
+
+@given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))
+def test_any_piece_comes_back_as_it_was(text: str, start: int, length: int) -> None:
+    text = f"{text} token = 'aB3dE5fG7hJ9kL1mN3' {text}"
+    (piece,) = redact_excerpts([Excerpt(text, start, start + length)], KEY)
+    assert piece.restore(piece.text) == text[start : start + length]

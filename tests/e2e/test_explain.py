@@ -157,7 +157,7 @@ async def test_a_private_file_is_not_explained_even_when_asked_for(window: Windo
     assert await window.actions(uri, cursor) == []
     target = {"uri": uri, "range": {"start": cursor, "end": cursor}}
     for command in ("codefuse.explain", "codefuse.writeTests"):
-        with pytest.raises(EditorError, match="keys or passwords"):
+        with pytest.raises(EditorError, match="which never enter a prompt"):
             await window.run_command({"command": command, "arguments": [target]})
     assert far_end.asked == []
 

@@ -22,7 +22,7 @@ from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
 from codefuse_lsp.generation.client import Address, Client
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, Priority, Usage
-from codefuse_lsp.prompts.formats import Turn, restorer
+from codefuse_lsp.prompts.formats import Turn
 from codefuse_lsp.suggestions.asked import asked_at
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
@@ -240,7 +240,7 @@ async def test_a_far_end_that_tells_nothing_is_asked_in_messages(tmp_path: Path)
         model_is = model_format(ready.card, settings)
         fitting = await fitting_chat(connection, settings, [Turn("human", "Hello?")], [], model_is)
         request = request_for(fitting.prompt, settings, Priority.CHAT)
-        chunks = [chunk async for chunk in stream_answer(connection, request, restorer(model_is))]
+        chunks = [chunk async for chunk in stream_answer(connection, request, model_is, {})]
         await connection.close()
     assert "".join(chunk.text for chunk in chunks) == "Hello"
     assert chunks[-1].usage == Usage(9, 2, 8)

@@ -426,3 +426,53 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
     assert preflight.free_in_container(tmp_path) == 600
     (tmp_path / "memory.max").write_text("max\n")
     assert preflight.free_in_container(tmp_path) > 1 << 60
+
+
+QWEN_1_5B = {
+    "model_type": "qwen2",
+    "dtype": "bfloat16",
+    "hidden_size": 1536,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 12,
+    "num_key_value_heads": 2,
+    "vocab_size": 151_936,
+    "max_position_embeddings": 32768,
+    "tie_word_embeddings": True,
+}
+QWEN_NUMBERS, QWEN_TABLE = 1_543_714_304, 151_936 * 1536
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "quantization", "tied", "has_kernels", "wanted"),
+    [
+        pytest.param("cpu", "bfloat16", "none", True, True, 2 * (QWEN_NUMBERS + QWEN_TABLE), id="packed"),
+        pytest.param("cpu", "float16", "none", True, True, 2 * (QWEN_NUMBERS + QWEN_TABLE), id="packed in fp16"),
+        pytest.param("cpu", "float32", "none", True, True, 4 * QWEN_NUMBERS, id="fp32 is not packed"),
+        pytest.param("cpu", "bfloat16", "none", True, False, 2 * QWEN_NUMBERS, id="no kernels"),
+        pytest.param("cpu", "bfloat16", "none", False, True, 2 * QWEN_NUMBERS, id="a head of its own"),
+        pytest.param("cuda", "bfloat16", "none", True, True, 2 * QWEN_NUMBERS, id="a GPU"),
+        pytest.param(
+            *("cpu", "bfloat16", "int8", True, True),
+            int(2 * QWEN_TABLE + 1.01 * (QWEN_NUMBERS - QWEN_TABLE)) + 2 * QWEN_TABLE,
+            id="the head of a quantised model",
+        ),
+    ],
+)
+def test_a_head_that_shares_the_embeddings_table_is_counted_beside_it_where_it_is_packed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    dtype: str,
+    quantization: str,
+    tied: bool,
+    has_kernels: bool,
+    wanted: int,
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_1_5B | {"tie_word_embeddings": tied}))
+    monkeypatch.setattr(preflight, "stored", lambda folder: checkpoint.Stored(2 * QWEN_NUMBERS, QWEN_NUMBERS))
+    monkeypatch.setattr(preflight, "choose_device", lambda wanted: device)
+    monkeypatch.setattr(preflight, "_knows_bf16", lambda: has_kernels)
+    monkeypatch.setattr(preflight, "works_in_half", lambda: has_kernels)
+    free(monkeypatch, 64)
+    placement = preflight.preflight(tmp_path, Settings(dtype=dtype, quantization=quantization))
+    assert placement.weight_bytes == wanted

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,26 @@ def test_memory_is_bounded_and_short_texts_are_not_kept() -> None:
         remembered.encode(f"{number}" * 2_000)
         remembered.encode(f"{number}")
     assert len(remembered._texts) == prompt_tokens.KEPT
+
+
+def test_a_text_longer_than_any_context_is_read_and_not_kept() -> None:
+    remembered = PromptTokens(lambda text: Tokens([1] * len(text), list(range(len(text)))))
+    for length, kept in ((prompt_tokens.LONGEST + 1, 0), (prompt_tokens.LONGEST, 1)):
+        assert len(remembered.encode("x" * length)) == length
+        assert len(remembered._texts) == kept
+
+
+def test_even_texts_of_one_token_a_letter_take_less_than_100_mb() -> None:
+    remembered = PromptTokens(lambda text: Tokens([300 + n for n in range(len(text))], list(range(len(text)))))
+    tracemalloc.start()
+    try:
+        for number in range(prompt_tokens.KEPT):
+            remembered.encode(f"{number}" * prompt_tokens.LONGEST)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(remembered._texts) == prompt_tokens.KEPT
+    assert taken < 100_000_000
 
 
 def test_a_way_to_tokenise_that_never_agrees_with_itself_is_asked_for_the_whole() -> None:

@@ -15,7 +15,13 @@ from functools import lru_cache
 from codefuse_lsp.suggestions.filters.echo import drop_copy_of_above, drop_echo, skip_line_so_far, stop_at_code_below
 from codefuse_lsp.suggestions.filters.fit import swallowed
 from codefuse_lsp.suggestions.filters.indentation import begin_at_cursor, use_file_style
-from codefuse_lsp.suggestions.filters.lines import drop_half_line, drop_loose_decorators, keep_one_line, trim_end
+from codefuse_lsp.suggestions.filters.lines import (
+    cut_at_cell,
+    drop_half_line,
+    drop_loose_decorators,
+    keep_one_line,
+    trim_end,
+)
 from codefuse_lsp.suggestions.filters.place import Place, place_of
 from codefuse_lsp.suggestions.filters.prose import (
     cut_at_explanation,
@@ -50,6 +56,7 @@ OPENINGS: tuple[Filter, ...] = (
 ENDINGS: tuple[Filter, ...] = (
     cut_at_fence,
     cut_at_tag,
+    cut_at_cell,
     keep_one_line,
     cut_at_explanation,
     stop_at_dedent,

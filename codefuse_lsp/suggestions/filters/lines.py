@@ -12,6 +12,7 @@ from codefuse_lsp.suggestions.filters.place import Place
 
 LEAST_SHARE = 0.5  # of a first line that was cut off must remain
 _LOOSE = re.compile(r"\s*(?:@[\w.]+(?:\(.*\))?|#!?\[.*\])\s*")  # a decorator, an annotation, an attribute
+_CELL = re.compile(r"^(?:#|//|--|%) %%(?:\s|\Z)", re.M)  # jupytext's percent format
 
 
 def drop_half_line(text: str, place: Place) -> str:
@@ -43,6 +44,12 @@ def _in_word(character: str) -> bool:
 def keep_one_line(text: str, place: Place) -> str:
     """Keep the first line where one line is wanted; a line break first means that this line needs nothing."""
     return text if place.block else text.partition("\n")[0]
+
+
+def cut_at_cell(text: str, place: Place) -> str:
+    """End the text where the next cell would begin: it is no part of this one, in a notebook or in a script."""
+    found = _CELL.search(text)
+    return text[: found.start()] if found else text
 
 
 def drop_loose_decorators(text: str, place: Place) -> str:
