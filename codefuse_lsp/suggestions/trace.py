@@ -34,6 +34,9 @@ class Record:
     source: str = ""  # who answered: the model, a running answer, or the cache
     own_ms: float = 0.0  # without waiting for the model or for the next keystroke
     waited_ms: float = 0.0  # for the next keystroke
+    looked_ms: float = 0.0  # round the cursor
+    model_ms: float = 0.0  # for the model, the way there and back included
+    fitted_ms: float = 0.0  # through the filters
     filters: tuple[str, ...] = ()  # that took something away
 
 
