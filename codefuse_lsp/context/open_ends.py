@@ -14,6 +14,7 @@ from codefuse_lsp.context.dialects import DASH_COMMENTS, HASH_COMMENTS, SEMICOLO
 REACH_BYTES = 8 << 10  # looked at on either side of the cursor
 MOST_OPEN = 6  # closers that are tried; who has more open than that is not helped by them
 _PAIRS = {b"(": b")", b"[": b"]", b"{": b"}"}
+_CLOSERS = frozenset(_PAIRS.values())
 _QUOTES = (b'"', b"'")
 _SHELL = {b"if": b"fi", b"do": b"done", b"case": b"esac"}
 _VOID = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
@@ -59,43 +60,45 @@ def _suffixes(parts: list[bytes]) -> tuple[bytes, ...]:
 
 @lru_cache(maxsize=32)
 def _tokens(language: str) -> re.Pattern[bytes]:
-    """Return what matches strings and comments whole, and brackets and unpaired quotes one by one."""
-    strings = [rb'"""(?:.|\n)*?"""', rb"'''(?:.|\n)*?'''"] if language == "python" else []
-    strings += [rb'"(?:\\.|[^"\\\n])*"', rb"'(?:\\.|[^'\\\n])*'", rb"`(?:\\.|[^`\\])*`"]
-    comments = [rb"//[^\n]*", rb"/\*(?:.|\n)*?\*/"] if language in SLASH_COMMENTS else []
+    """Return what matches strings and comments whole, and brackets and unpaired quotes one by one, as its group.
+
+    Without the group it skips what cannot begin any of them, which trying them at each character would take long over.
+    """
+    strings = [rb'"""[\s\S]*?"""', rb"'''[\s\S]*?'''"] if language == "python" else []
+    strings += [rb'"(?:[^"\\\n]++|\\.)*+"', rb"'(?:[^'\\\n]++|\\.)*+'", rb"`(?:[^`\\]++|\\.)*+`"]
+    comments = [rb"//[^\n]*", rb"/\*[\s\S]*?\*/"] if language in SLASH_COMMENTS else []
     comments += [rb"(?<![\w$])#[^\n]*"] if language in HASH_COMMENTS else []
     comments += [rb"--[^\n]*"] if language in DASH_COMMENTS else []
-    return re.compile(b"|".join([*comments, *strings, rb"[()\[\]{}\"'`\n]"]))
+    tokens = b"|".join([*comments, *strings, rb"[()\[\]{}\"'`]", rb"\n+"])
+    return re.compile(rb"[^()\[\]{}\"'`\n#/-]++|(" + tokens + b")")
 
 
 def _open_brackets(language: str, text: bytes) -> list[bytes]:
     """Return the closers of what is open at the end of a text, the innermost last; of quotes, one open on its line."""
     opened: list[bytes] = []
     quoted = False
-    for found in _tokens(language).finditer(text):
-        token = found[0]
-        if token == b"\n":
-            if quoted:
-                opened, quoted = [closer for closer in opened if closer not in _QUOTES], False
+    for token in filter(None, _tokens(language).findall(text)):
+        if token in _PAIRS:
+            opened.append(_PAIRS[token])
+        elif token in _CLOSERS:
+            if token in opened:
+                while opened.pop() != token:
+                    pass
+        elif quoted and token[:1] == b"\n":
+            opened, quoted = [closer for closer in opened if closer not in _QUOTES], False
         elif token in _QUOTES or token == b"`":
             opened.append(token)
             quoted = True
-        elif token in _PAIRS:
-            opened.append(_PAIRS[token])
-        elif token in _PAIRS.values() and token in opened:
-            while opened.pop() != token:
-                pass
     return opened
 
 
 def _closed_brackets(language: str, text: bytes) -> list[bytes]:
     """Return the closers in a text of what was opened before it."""
     opened, closed = [], []
-    for found in _tokens(language).finditer(text):
-        token = found[0]
+    for token in filter(None, _tokens(language).findall(text)):
         if token in _PAIRS:
             opened.append(_PAIRS[token])
-        elif token in _PAIRS.values():
+        elif token in _CLOSERS:
             if opened and opened[-1] == token:
                 opened.pop()
             elif not opened:
