@@ -223,6 +223,7 @@ async def _ask(editor: Editor, root: Path, text: str, line: int) -> Any:
 
 
 def inline_params(uri: str, line: int, character: int) -> dict[str, Any]:
+    """Return the params of a request for ghost text that typing has caused."""
     return {
         "textDocument": {"uri": uri},
         "position": {"line": line, "character": character},

@@ -91,9 +91,7 @@ class _Typist:
         """Ask for ghost text; None where the model was not asked."""
         self._far_end.took_s.clear()
         begun = time.perf_counter()
-        await self._editor.request(
-            "textDocument/inlineCompletion", inline_params(self._uri, self._line, self._column)
-        )
+        await self._editor.request("textDocument/inlineCompletion", inline_params(self._uri, self._line, self._column))
         took_ms = 1e3 * (time.perf_counter() - begun)
         (record,) = await self._editor.request("codefuse/whyNoSuggestion", {"count": 1})
         return _spent(record, took_ms, 1e3 * sum(self._far_end.took_s)) if self._far_end.took_s else None

@@ -24,7 +24,7 @@ class Account:
     """One request on its way; times in seconds."""
 
     asked: Asked
-    source: Literal["", "model", "running", "cache"] = ""  # who answered
+    source: Literal["", "model", "running", "cache"] = ""  # who was asked
     stream: Stream | None = None
     cuts: tuple[Cut, ...] = ()
     wants_others: bool = False  # the user has asked again at the same place

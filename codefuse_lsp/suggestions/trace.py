@@ -31,7 +31,7 @@ class Record:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
-    source: str = ""  # who answered: the model, a running answer, or the cache
+    source: str = ""  # who was asked: the model, a running answer, or the cache; "" where nobody was
     own_ms: float = 0.0  # without waiting for the model or for the next keystroke
     waited_ms: float = 0.0  # for the next keystroke
     looked_ms: float = 0.0  # round the cursor
