@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from codefuse_lsp.evaluation import library
 from codefuse_lsp.evaluation.bench import Figure, figure, inline_params, until_ready
 from codefuse_lsp.evaluation.editor import Editor
@@ -43,13 +45,18 @@ async def measure(root: Path, repeat: int) -> list[Figure]:
     """Return the figures of `repeat` rounds, each of as many keystrokes."""
     async with ScriptedFarEnd(ANSWER) as far_end:
         editor = await Editor.start(root, {"endpoint": far_end.endpoint, "completionAhead": "off"})
+        server = psutil.Process(editor.process.pid)
         await until_ready(editor)
         typist = _Typist(editor, far_end, *_open_all(editor, root))
         for _ in range(WARM_UP):
             await typist.press()
-        rounds = [[await typist.press() for _ in range(ROUND)] for _ in range(repeat)]
+        rounds, cpu_ms = [], []
+        for _ in range(repeat):
+            begun = sum(server.cpu_times()[:2])
+            rounds.append([await typist.press() for _ in range(ROUND)])
+            cpu_ms.append(1e3 * (sum(server.cpu_times()[:2]) - begun) / ROUND)
         await editor.close()
-    return _figures(rounds)
+    return [*_figures(rounds), figure("CPU time of the server for a keystroke, mean", "ms", cpu_ms, "any")]
 
 
 def _figures(rounds: list[list[Spent]]) -> list[Figure]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from codefuse_lsp import config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document
 from codefuse_lsp.errors import CodeFuseError, ConfigError
@@ -25,8 +26,11 @@ from codefuse_lsp.evaluation.bench import Figure, figure, machine, until_ready
 from codefuse_lsp.evaluation.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
 from codefuse_lsp.evaluation.editor import Editor
 from codefuse_lsp.evaluation.keystrokes import Key, Passage, passage
+from codefuse_lsp.evaluation.prefixes import prompts_of
 from codefuse_lsp.evaluation.typist import Session, Typist
 from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
+from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.pipeline import Parts, Suggester
 from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
@@ -131,13 +135,14 @@ async def _trace(stand: Stand) -> Rows:
         pace = await stand.pace(connection)
     finally:
         await connection.close()
-    root = stand.folder()
-    editor = await Editor.start(root, _options(stand.plan.settings))
+    root, data = stand.folder(), stand.folder()
+    editor = await Editor.start(root, _options(stand.plan.settings), {"XDG_DATA_HOME": str(data)})
     try:
         await until_ready(editor)
         session = await Typist(EditorDesk(editor, root), pace).play(stand.passages, stand.plan.keys_each, SEED)
     finally:
         await editor.close()
+    session.prompts = prompts_of(data / config.APP / LOG_NAME, session.records)
     return _told(session)
 
 
@@ -191,16 +196,19 @@ class _Play:
         settings = replace(plan.settings, completion_ahead=ahead)
         connection = Connection(settings)
         surroundings = Surroundings([root], open_documents=lambda: tuple(documents))
-        suggester = Suggester(connection, settings, Trace(), surroundings, parts=parts)
+        log = self._stand.folder() / LOG_NAME
+        suggester = Suggester(connection, settings, Trace(), surroundings, RequestLog(log), parts)
         try:
             pace = await self._stand.pace(connection)
             await connection.wait()
             typist = Typist(SuggesterDesk(suggester, root, documents), pace, accepts)
             pieces = self._stand.passages[:2]
-            return await typist.play(pieces, plan.keys_without // len(pieces), SEED)
+            session = await typist.play(pieces, plan.keys_without // len(pieces), SEED)
         finally:
             await suggester.close()
             await connection.close()
+        session.prompts = prompts_of(log, session.records)
+        return session
 
 
 def _beside(against: str, whole: Session, without: Session) -> Rows:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from codefuse_lsp.evaluation.figures import percentile
 from codefuse_lsp.evaluation.keystrokes import Key, Passage, kept, keystrokes
+from codefuse_lsp.evaluation.prefixes import read_before
 
 LEAST_ACCEPTED = 3  # characters: fewer are typed as quickly
 PATIENCE_S = 30.0  # for the answer to the last keystroke
@@ -48,6 +49,7 @@ class Session:
     typed_through: int = 0  # keystrokes that a shown suggestion had foreseen
     shown_ms: list[float] = field(default_factory=list)  # from the keystroke to its ghost text
     records: list[Record] = field(default_factory=list)
+    prompts: Mapping[str, str] = field(default_factory=dict)  # by the records' ids, as far as they are known
 
     @property
     def asked(self) -> int:
@@ -63,8 +65,7 @@ class Session:
     @property
     def cached(self) -> float:
         """Of the prompt tokens of all questions, those that were read before, in percent."""
-        asked = [record for record in self.records if record["source"] == "model"]
-        return _percent(sum(r["cached_tokens"] for r in asked), sum(r["prompt_tokens"] for r in asked))
+        return read_before(self.records, self.prompts)
 
     @property
     def asked_per_kept(self) -> float:

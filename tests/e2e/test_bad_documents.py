@@ -15,8 +15,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 AREA = "def area(width, height):\n    return width‸\n"
 NAMES = sorted(CASES)
+SHORT = [name for name in NAMES if "10 MB" not in name]
 # What is silent about itself for anything but these has met a fault of ours, or of the far end's in which we believed.
 FOREIGN = {"cancelled", "model failed", "model not ready", "too slow"}
+SEEN_AT_ONCE = {"empty file", "binary file"}  # without a look, so that such a request is answered in its turn
 
 
 def show(window: Window, bad: BadDocument) -> tuple[str, Json]:
@@ -24,8 +26,9 @@ def show(window: Window, bad: BadDocument) -> tuple[str, Json]:
     return uri, {"line": bad.line, "character": bad.character}
 
 
-@pytest.mark.parametrize("kind", [AUTOMATIC, INVOKED], ids=["automatic", "invoked"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "kind"), [*((name, AUTOMATIC) for name in NAMES), *((name, INVOKED) for name in SHORT)]
+)
 async def test_a_bad_document_gets_a_suggestion_or_silence_with_a_reason_and_the_next_one_is_served(
     window: Window, far_end: FarEnd, name: str, kind: int
 ) -> None:
@@ -54,13 +57,10 @@ async def test_while_a_bad_document_is_looked_at_other_requests_are_answered_fir
     await window.result(asked["other"])
     window.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     await window.result(asyncio.gather(*asked.values(), return_exceptions=True))
-    assert order[0] == "other" or (await window.why())["totalMs"] < LOOKS_AT_NOTHING_MS
+    assert order[0] == "other" or (await window.why())["outcome"] in SEEN_AT_ONCE
 
 
-LOOKS_AT_NOTHING_MS = 1.0  # of a gate that needs no look: it answers in its turn
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SHORT)
 async def test_edits_and_actions_in_a_bad_document_do_no_harm(window: Window, far_end: FarEnd, name: str) -> None:
     far_end.says(" * height")
     uri, place = show(window, CASES[name]())
