@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from codefuse_lsp.evaluation.figures import percentile
 from codefuse_lsp.evaluation.keystrokes import Key, Passage, kept, keystrokes
-from codefuse_lsp.evaluation.prefixes import read_before
+from codefuse_lsp.evaluation.prefixes import percent_before, prompts_read
 
 LEAST_ACCEPTED = 3  # characters: fewer are typed as quickly
 PATIENCE_S = 30.0  # for the answer to the last keystroke
@@ -65,7 +65,12 @@ class Session:
     @property
     def cached(self) -> float:
         """Of the prompt tokens of all questions, those that were read before, in percent."""
-        return read_before(self.records, self.prompts)
+        return percent_before(prompts_read(self.records, self.prompts))
+
+    @property
+    def cached_later(self) -> float:
+        """The same without each document's first question, for which nothing can have been read."""
+        return percent_before(prompt for prompt in prompts_read(self.records, self.prompts) if not prompt.is_first)
 
     @property
     def asked_per_kept(self) -> float:

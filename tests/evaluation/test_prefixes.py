@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 
-from codefuse_lsp.evaluation.prefixes import prompts_of, read_before
+from codefuse_lsp.evaluation.prefixes import percent_before, prompts_of, prompts_read
 from codefuse_lsp.suggestions.log import RequestLog, Said
 
 
 def record(name: str, prompt_tokens: int = 0, cached_tokens: int = 0, source: str = "model") -> dict[str, Any]:
-    return {"id": name, "source": source, "prompt_tokens": prompt_tokens, "cached_tokens": cached_tokens}
+    counts = {"prompt_tokens": prompt_tokens, "cached_tokens": cached_tokens}
+    return {"id": name, "file": "a.py", "source": source, **counts}
+
+
+def read_before(records: list[dict[str, Any]], prompts: dict[str, str]) -> float:
+    return percent_before(prompts_read(records, prompts))
 
 
 def test_what_the_far_end_told_is_believed() -> None:
@@ -38,3 +43,8 @@ def test_prompts_are_found_in_the_log_of_requests(tmp_path: Path) -> None:
     log.save()
     records = [record("aa"), record("bb", source="running"), record("cc")]
     assert prompts_of(tmp_path / "requests.jsonl", records) == {"aa": "prompt aa"}
+
+
+def test_the_first_prompt_of_each_document_is_known_as_such() -> None:
+    records = [record("a", 9), {**record("b", 9), "file": "b.py"}, record("c", 9)]
+    assert [prompt.is_first for prompt in prompts_read(records, {})] == [True, True, False]

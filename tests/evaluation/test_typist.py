@@ -68,7 +68,7 @@ async def test_a_suggestion_for_an_earlier_key_is_nobodys() -> None:
 
 def record(source: str, outcome: str = "shown", prompt_tokens: int = 100, cached_tokens: int = 90) -> Record:
     return {
-        "id": "x", "source": source, "outcome": outcome,
+        "id": "x", "file": "a.py", "source": source, "outcome": outcome,
         "prompt_tokens": prompt_tokens, "cached_tokens": cached_tokens,
     }  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_the_figures_of_a_session_are_counted_from_its_records() -> None:
     session = Session(keys=7, kept=4, shown_ms=[5.0, 1.0], records=records)
     assert session.asked == 2 and session.asked_per_kept == 0.5
     assert round(session.spared) == 67  # of the model, the cache and a running answer
-    assert session.cached == 90.0
+    assert session.cached == session.cached_later == 90.0
     assert session.counts("model", "cache", "running", "") == [1, 1, 1, 1, 3]
     assert session.ms(50) == 1.0 and session.ms(95) == 5.0
 
