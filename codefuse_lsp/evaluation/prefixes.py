@@ -1,7 +1,7 @@
 """How much of the prompts was read before: by what the far end told, and where it told nothing, by the prompts.
 
-Records of requests and a log of prompts in, counts and shares out. A request that is cancelled before its first token tells no
-counts, though its prompt may have been read: it is counted as reading all that no earlier prompt begins with.
+Records of requests and a log of prompts in, counts and shares out. A request that is cancelled before its first token
+tells no counts, though its prompt may have been read: it is counted as reading all that no earlier prompt begins with.
 """
 
 from __future__ import annotations
