@@ -7,6 +7,7 @@ guess from a few kilobytes that a parser is then asked about; knows nothing of t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from codefuse_lsp.context.dialects import DASH_COMMENTS, HASH_COMMENTS, SEMICOLONS, SLASH_COMMENTS
@@ -92,9 +93,11 @@ def _open_brackets(language: str, text: bytes) -> list[bytes]:
     return opened
 
 
-def _closed_brackets(language: str, text: bytes) -> list[bytes]:
+@lru_cache(maxsize=4)  # what stands behind a cursor stays while somebody types there
+def _closed_brackets(language: str, text: bytes) -> tuple[bytes, ...]:
     """Return the closers in a text of what was opened before it."""
-    opened, closed = [], []
+    opened: list[bytes] = []
+    closed: list[bytes] = []
     for token in filter(None, _tokens(language).findall(text)):
         if token in _PAIRS:
             opened.append(_PAIRS[token])
@@ -103,10 +106,10 @@ def _closed_brackets(language: str, text: bytes) -> list[bytes]:
                 opened.pop()
             elif not opened:
                 closed.append(token)
-    return closed
+    return tuple(closed)
 
 
-def _unclosed(opened: list[bytes], closed: list[bytes]) -> list[bytes]:
+def _unclosed(opened: list[bytes], closed: Sequence[bytes]) -> list[bytes]:
     """Return what nothing in `closed` closes, the innermost first."""
     left = []
     waiting = list(opened)
