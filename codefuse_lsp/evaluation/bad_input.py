@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codefuse_lsp.evaluation.bench import Figure, figure, until_ready
+from codefuse_lsp.evaluation.bench import Figure, figure, inline_params, until_ready
 from codefuse_lsp.evaluation.editor import Editor
 from codefuse_lsp.evaluation.far_end import ScriptedFarEnd
 
 LONG_LINE_CHARS = 10 << 20
 DEEP = 300
-AUTOMATIC = 2  # InlineCompletionTriggerKind
 _HEBREW, _GRIN, _FAMILY = "\u05e9\u05dc\u05d5\u05dd", "\U0001f600", "\U0001f469\u200d\U0001f467"
 SCRIPTS = f"{_HEBREW} = '{_FAMILY} \u202e{_GRIN}'\nprint('{_GRIN}{_GRIN}', {_HEBREW}, \n"
 PLAIN = "def area(width, height):\n    return width\n"
@@ -116,9 +115,7 @@ async def _waited_ms(answer: asyncio.Future[Any]) -> float:
 
 
 def _ask(editor: Editor, uri: str, line: int, character: int) -> tuple[int, asyncio.Future[Any]]:
-    place = {"line": line, "character": character}
-    params = {"textDocument": {"uri": uri}, "position": place, "context": {"triggerKind": AUTOMATIC}}
-    return editor.ask("textDocument/inlineCompletion", params)
+    return editor.ask("textDocument/inlineCompletion", inline_params(uri, line, character))
 
 
 def _longest(name: str, by_case: dict[str, float], target: str) -> Figure:

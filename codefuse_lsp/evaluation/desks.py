@@ -15,6 +15,7 @@ from typing import Any
 from codefuse_lsp.config import snake_case
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.snippets import Document
+from codefuse_lsp.evaluation.bench import inline_params
 from codefuse_lsp.evaluation.editor import Editor, EditorError
 from codefuse_lsp.evaluation.keystrokes import Key, Passage
 from codefuse_lsp.evaluation.typist import Record
@@ -25,8 +26,6 @@ from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
 from codefuse_lsp.suggestions.trace import KEPT
-
-AUTOMATIC = 2  # InlineCompletionTriggerKind
 
 
 @dataclass(slots=True)
@@ -71,12 +70,7 @@ class EditorDesk:
         self._text.change(key)
         self._editor.replace(self._text.uri, self._text.version, line, column - key.erased, column, key.text)
         line, column = self._text.place
-        params = {
-            "textDocument": {"uri": self._text.uri},
-            "position": {"line": line, "character": column},
-            "context": {"triggerKind": AUTOMATIC},
-        }
-        self._pending = self._editor.ask("textDocument/inlineCompletion", params)
+        self._pending = self._editor.ask("textDocument/inlineCompletion", inline_params(self._text.uri, line, column))
         return _inserted(self._pending[1])
 
     async def records(self) -> list[Record]:
