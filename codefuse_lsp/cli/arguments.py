@@ -145,14 +145,15 @@ def _add_bench(add: Add) -> None:
     bench = add(
         "bench",
         "measure the language server, and its engine beside other engines",
-        "lsp: what an editor feels. engine: ours beside transformers' generate. peers: every engine installed here.\n"
+        "lsp: what an editor feels. typing: what somebody who types gets, and what each part of that is good for.\n"
+        "engine: ours beside transformers' generate. peers: every engine installed here.\n"
         "soak: many clients of every manner at one worker, for --minutes. The others take some minutes each.\n"
         "Exit code 0 also where a target is missed: that is a finding; 1 where a measure fails.",
         "bench --suite engine --markdown bench.md --plot bench.png",
     )
     bench.add_argument(
         "--suite",
-        choices=["lsp", "engine", "peers", "soak", "all"],
+        choices=["lsp", "typing", "engine", "peers", "soak", "all"],
         help="what to measure (default: engine where a model, a device or rows are named, else lsp)",
     )
     bench.add_argument("--repeat", type=count, default=5, help="runs of each measure; medians are told (default: 5)")

@@ -26,6 +26,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     with screen.progress("Measuring") as report:
         if "lsp" in suites:
             _join(result, _lsp(options, report))
+        if "typing" in suites:
+            _join(result, _typing(options, settings, report))
         if "soak" in suites:
             _join(result, soak.measure(options, settings, report))
         if inside := tuple(suite for suite in suites if suite in ("engine", "peers")):
@@ -56,7 +58,7 @@ def change_ms(count: int) -> list[float]:
 def _suites(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the suites to run; without a word, the engine's where a model or a device is named."""
     if options.suite == "all":
-        return ("lsp", "engine", "peers")
+        return ("lsp", "typing", "engine", "peers")
     if options.suite:
         return (options.suite,)
     names_a_model = options.random_weights or options.device or options.model or options.only
@@ -68,6 +70,13 @@ def _lsp(options: argparse.Namespace, report: screen.Report) -> dict[str, Any]:
 
     found = asyncio.run(bench.run(options.repeat, change_ms, report))
     return {"suites": ["lsp"], "machine": found["machine"], "rows": reports.rows_of(found["figures"])}
+
+
+def _typing(options: argparse.Namespace, settings: Settings, report: screen.Report) -> dict[str, Any]:
+    from codefuse_lsp.evaluation import typing_suite
+
+    plan = typing_suite.Plan(settings, repeat=options.repeat, only=options.only)
+    return asyncio.run(typing_suite.run(plan, report))
 
 
 def _inside(

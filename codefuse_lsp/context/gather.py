@@ -1,8 +1,9 @@
 """The snippets that go into a prompt: all sources asked at once, the best that fit chosen, in an order that stays.
 
 Input: a cursor, sources, a budget and a deadline. Output: snippets. A source that is late is not waited for; what it
-said last for the same document stands until it says something else. Between keystrokes the choice stays as it is unless
-something clearly better turns up, because a prompt's head is only read again if it changed. Knows nothing of prompts.
+said last for the same document stands until it says something else. No source reads the line that is being typed, so
+none is asked again while nothing else changes. Between other keystrokes the choice stays as it is unless something
+clearly better turns up, because a prompt's head is only read again if it changed. Knows nothing of prompts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ STEADY = 1.3  # what stands in the prompt counts for this much more than what do
 LINES_BEFORE, LINES_AFTER = 30, 15  # of the cursor's own place
 MIN_LINES = 2  # a snippet is not cut shorter than this
 MAX_DOCUMENTS = 32  # whose choices are remembered
+RECHECK_S = 2.0  # a change elsewhere, on disk or in what was only half read by a deadline, is seen this late at most
 
 
 @dataclass(slots=True)
@@ -37,12 +39,25 @@ class _Memory:
     chosen: tuple[Snippet, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """All that the sources are asked about: the document but for the cursor's own line, and what the window shows."""
+
+    path: str
+    above: Sequence[str]
+    below: Sequence[str]
+    window: range
+    budget_chars: int
+
+
 class Gatherer:
     """Asks sources, and remembers for each document what it chose. Not to be called by two threads at once."""
 
     def __init__(self) -> None:
         self._threads: dict[str, _Thread] = {}  # by source
         self._memory: OrderedDict[str, _Memory] = OrderedDict()
+        self._answered: _Question | None = None  # the last one, if every source answered it in time
+        self._answered_s = 0.0
 
     def gather(
         self,
@@ -58,9 +73,13 @@ class Gatherer:
         `shares` is source name -> its part of the budget, from 0 to 1; what one leaves is there for the others, in the
         order of `sources`.
         """
-        memory = self._remembered(cursor.window.uri)
-        asked = self._ask(cursor, sources, time.monotonic() + deadline_s)
-        wait(asked.values(), timeout=deadline_s)
+        memory, now = self._remembered(cursor.window.uri), time.monotonic()
+        question = _question(cursor, budget_chars)
+        if question == self._answered and now - self._answered_s < RECHECK_S:
+            return memory.chosen
+        asked = self._ask(cursor, sources, now + deadline_s)
+        left = wait(asked.values(), timeout=deadline_s).not_done
+        self._answered, self._answered_s = (None if left or len(asked) < len(sources) else question), now
         for name, future in asked.items():
             if future.done():
                 memory.said[name] = _answer(name, future)
@@ -71,6 +90,7 @@ class Gatherer:
     def forget(self, uri: str) -> None:
         """Drop what is remembered for a document that was closed."""
         self._memory.pop(uri, None)
+        self._answered = None
 
     def forget_all(self) -> None:
         """Drop what is remembered, when files that it came from may no more be read."""
@@ -166,6 +186,11 @@ def _take(snippets: Iterable[Snippet], room_chars: int, picked: list[Snippet]) -
         picked.append(snippet)
         room_chars -= len(snippet.text)
     return left
+
+
+def _question(cursor: Cursor, budget_chars: int) -> _Question:
+    lines, line = cursor.document.lines, cursor.line  # compared by identity first: a keystroke makes few new lines
+    return _Question(cursor.window.path, lines[:line], lines[line + 1 :], cursor.window_lines, budget_chars)
 
 
 def _answer(name: str, future: Future[Sequence[Snippet]]) -> Sequence[Snippet]:

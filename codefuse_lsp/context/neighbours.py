@@ -143,6 +143,8 @@ def segmented(lines: Sequence[str], before: Sequence[Segment]) -> list[Segment]:
 
 def _segment(lines: Sequence[str], start: int, stop: int) -> Segment:
     here = list(lines[start:stop])
+    if any("\0" in line for line in here):
+        return Segment(here, {}, (0,))  # of no text
     strides = [here[at : at + STRIDE_LINES] for at in range(0, len(here), STRIDE_LINES)]
     found = [words("".join(line[:MAX_LINE_CHARS] for line in stride)) for stride in strides]
     if is_near_private_key(lines, start, stop):

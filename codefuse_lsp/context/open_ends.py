@@ -7,6 +7,7 @@ guess from a few kilobytes that a parser is then asked about; knows nothing of t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from codefuse_lsp.context.dialects import DASH_COMMENTS, HASH_COMMENTS, SEMICOLONS, SLASH_COMMENTS
@@ -14,6 +15,7 @@ from codefuse_lsp.context.dialects import DASH_COMMENTS, HASH_COMMENTS, SEMICOLO
 REACH_BYTES = 8 << 10  # looked at on either side of the cursor
 MOST_OPEN = 6  # closers that are tried; who has more open than that is not helped by them
 _PAIRS = {b"(": b")", b"[": b"]", b"{": b"}"}
+_CLOSERS = frozenset(_PAIRS.values())
 _QUOTES = (b'"', b"'")
 _SHELL = {b"if": b"fi", b"do": b"done", b"case": b"esac"}
 _VOID = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
@@ -59,51 +61,55 @@ def _suffixes(parts: list[bytes]) -> tuple[bytes, ...]:
 
 @lru_cache(maxsize=32)
 def _tokens(language: str) -> re.Pattern[bytes]:
-    """Return what matches strings and comments whole, and brackets and unpaired quotes one by one."""
-    strings = [rb'"""(?:.|\n)*?"""', rb"'''(?:.|\n)*?'''"] if language == "python" else []
-    strings += [rb'"(?:\\.|[^"\\\n])*"', rb"'(?:\\.|[^'\\\n])*'", rb"`(?:\\.|[^`\\])*`"]
-    comments = [rb"//[^\n]*", rb"/\*(?:.|\n)*?\*/"] if language in SLASH_COMMENTS else []
+    """Return what matches strings and comments whole, and brackets and unpaired quotes one by one, as its group.
+
+    Without the group it skips what cannot begin any of them, which trying them at each character would take long over.
+    """
+    strings = [rb'"""[\s\S]*?"""', rb"'''[\s\S]*?'''"] if language == "python" else []
+    strings += [rb'"(?:[^"\\\n]++|\\.)*+"', rb"'(?:[^'\\\n]++|\\.)*+'", rb"`(?:[^`\\]++|\\.)*+`"]
+    comments = [rb"//[^\n]*", rb"/\*[\s\S]*?\*/"] if language in SLASH_COMMENTS else []
     comments += [rb"(?<![\w$])#[^\n]*"] if language in HASH_COMMENTS else []
     comments += [rb"--[^\n]*"] if language in DASH_COMMENTS else []
-    return re.compile(b"|".join([*comments, *strings, rb"[()\[\]{}\"'`\n]"]))
+    tokens = b"|".join([*comments, *strings, rb"[()\[\]{}\"'`]", rb"\n+"])
+    return re.compile(rb"[^()\[\]{}\"'`\n#/-]++|(" + tokens + b")")
 
 
 def _open_brackets(language: str, text: bytes) -> list[bytes]:
     """Return the closers of what is open at the end of a text, the innermost last; of quotes, one open on its line."""
     opened: list[bytes] = []
     quoted = False
-    for found in _tokens(language).finditer(text):
-        token = found[0]
-        if token == b"\n":
-            if quoted:
-                opened, quoted = [closer for closer in opened if closer not in _QUOTES], False
+    for token in filter(None, _tokens(language).findall(text)):
+        if token in _PAIRS:
+            opened.append(_PAIRS[token])
+        elif token in _CLOSERS:
+            if token in opened:
+                while opened.pop() != token:
+                    pass
+        elif quoted and token[:1] == b"\n":
+            opened, quoted = [closer for closer in opened if closer not in _QUOTES], False
         elif token in _QUOTES or token == b"`":
             opened.append(token)
             quoted = True
-        elif token in _PAIRS:
-            opened.append(_PAIRS[token])
-        elif token in _PAIRS.values() and token in opened:
-            while opened.pop() != token:
-                pass
     return opened
 
 
-def _closed_brackets(language: str, text: bytes) -> list[bytes]:
+@lru_cache(maxsize=4)  # what stands behind a cursor stays while somebody types there
+def _closed_brackets(language: str, text: bytes) -> tuple[bytes, ...]:
     """Return the closers in a text of what was opened before it."""
-    opened, closed = [], []
-    for found in _tokens(language).finditer(text):
-        token = found[0]
+    opened: list[bytes] = []
+    closed: list[bytes] = []
+    for token in filter(None, _tokens(language).findall(text)):
         if token in _PAIRS:
             opened.append(_PAIRS[token])
-        elif token in _PAIRS.values():
+        elif token in _CLOSERS:
             if opened and opened[-1] == token:
                 opened.pop()
             elif not opened:
                 closed.append(token)
-    return closed
+    return tuple(closed)
 
 
-def _unclosed(opened: list[bytes], closed: list[bytes]) -> list[bytes]:
+def _unclosed(opened: list[bytes], closed: Sequence[bytes]) -> list[bytes]:
     """Return what nothing in `closed` closes, the innermost first."""
     left = []
     waiting = list(opened)

@@ -115,8 +115,11 @@ def _ground(at: SyntaxAt, ends: float) -> Ground:
         if closed is not None and closed.total < min(others.total for others in found):
             length = len(tail)
         found += [closed] if closed is not None else []
+        if closed is not None and not closed.total:
+            break  # there are no fewer, with whatever else
     here = min(others.here for others in found)
-    found += [bare] if (bare := _flaws(_without_line(at), line_start)) is not None else []
+    if found[-1].total and (bare := _flaws(_without_line(at), line_start)) is not None:
+        found.append(bare)
     least = Flaws(min(others.total for others in found), here)
     if least.total >= MOST_FLAWS:
         return Ground(at, least, (), ends)

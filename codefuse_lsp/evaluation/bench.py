@@ -88,7 +88,7 @@ async def _start(root: Path, repeat: int) -> list[Figure]:
             begun = time.perf_counter()
             editor = await Editor.start(root, {"endpoint": far_end.endpoint})
             times.append(1e3 * (time.perf_counter() - begun))
-            await _until_ready(editor)
+            await until_ready(editor)
             await _ask(editor, root, "import os\n\n", 2)
             process = psutil.Process(editor.process.pid)
             sizes.append(process.memory_info().rss / 2**20)
@@ -104,10 +104,10 @@ async def _start(root: Path, repeat: int) -> list[Figure]:
 async def _overhead(root: Path, repeat: int) -> list[Figure]:
     async with ScriptedFarEnd("value") as far_end:
         editor = await Editor.start(root, {"endpoint": far_end.endpoint})
-        await _until_ready(editor)
+        await until_ready(editor)
         uri = (root / "overhead.py").as_uri()
         editor.open(uri, "python", _source() + "x = ")
-        params = _inline_params(uri, FILE_LINES, 4)
+        params = inline_params(uri, FILE_LINES, 4)
         times = []
         for _ in range(OVERHEAD_REQUESTS):
             begun = time.perf_counter()
@@ -120,13 +120,13 @@ async def _overhead(root: Path, repeat: int) -> list[Figure]:
 
 async def _second_server(root: Path, repeat: int) -> list[Figure]:
     first = await Editor.start(root)
-    await _until_ready(first)
+    await until_ready(first)
     times = []
     for _ in range(repeat):
         editor = await Editor.spawn()
         await editor.initialize(root, {})
         begun = time.perf_counter()
-        await _until_ready(editor)
+        await until_ready(editor)
         times.append(1e3 * (time.perf_counter() - begun))
         await editor.close()
     await first.close()
@@ -137,7 +137,7 @@ async def _one_worker(root: Path, repeat: int) -> list[Figure]:
     for worker in await asyncio.to_thread(launcher.workers):
         await asyncio.to_thread(launcher.stop, worker)
     editors = await asyncio.gather(*(Editor.start(root) for _ in range(3)))
-    await asyncio.gather(*(_until_ready(editor) for editor in editors))
+    await asyncio.gather(*(until_ready(editor) for editor in editors))
     count = len(await asyncio.to_thread(launcher.workers))
     processes = _worker_processes()
     await asyncio.gather(*(editor.close() for editor in editors))
@@ -149,10 +149,10 @@ async def _one_worker(root: Path, repeat: int) -> list[Figure]:
 
 async def _typing(root: Path, repeat: int) -> list[Figure]:
     editor = await Editor.start(root)
-    await _until_ready(editor)
+    await until_ready(editor)
     uri = (root / "typing.py").as_uri()
     editor.open(uri, "python", _source())
-    await editor.request("textDocument/inlineCompletion", _inline_params(uri, FILE_LINES // 2, 0))
+    await editor.request("textDocument/inlineCompletion", inline_params(uri, FILE_LINES // 2, 0))
     answers = await _type(editor, uri, 2, hurried=True)
     left = await _jobs_left()
     await _type(editor, uri, 2 + len(TYPED) + 1, hurried=False)
@@ -180,7 +180,7 @@ async def _type(editor: Editor, uri: str, version: int, *, hurried: bool) -> lis
         editor.insert(uri, version + 1 + column, line, column, character)
         if pending and hurried:
             editor.cancel(pending[-1][0])
-        pending.append(editor.ask("textDocument/inlineCompletion", _inline_params(uri, line, column + 1)))
+        pending.append(editor.ask("textDocument/inlineCompletion", inline_params(uri, line, column + 1)))
         await (asyncio.sleep(KEY_INTERVAL_S) if hurried else pending[-1][1])
     return await asyncio.gather(*(answer for _, answer in pending), return_exceptions=True)
 
@@ -201,7 +201,7 @@ async def _jobs_left() -> int:
         await client.close()
 
 
-async def _until_ready(editor: Editor) -> None:
+async def until_ready(editor: Editor) -> None:
     """Wait for the server to say that its model is ready."""
     ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -219,10 +219,11 @@ async def _until_ready(editor: Editor) -> None:
 async def _ask(editor: Editor, root: Path, text: str, line: int) -> Any:
     uri = (root / "memory.py").as_uri()
     editor.open(uri, "python", text)
-    return await editor.request("textDocument/inlineCompletion", _inline_params(uri, line, 0))
+    return await editor.request("textDocument/inlineCompletion", inline_params(uri, line, 0))
 
 
-def _inline_params(uri: str, line: int, character: int) -> dict[str, Any]:
+def inline_params(uri: str, line: int, character: int) -> dict[str, Any]:
+    """Return the params of a request for ghost text that typing has caused."""
     return {
         "textDocument": {"uri": uri},
         "position": {"line": line, "character": character},

@@ -122,8 +122,12 @@ class Editor:
 
     def insert(self, uri: str, version: int, line: int, character: int, text: str) -> None:
         """Type `text` at a position; the document becomes `version`."""
-        place = {"line": line, "character": character}
-        change = {"range": {"start": place, "end": place}, "text": text}
+        self.replace(uri, version, line, character, character, text)
+
+    def replace(self, uri: str, version: int, line: int, start: int, stop: int, text: str) -> None:
+        """Put `text` in the place of a line's characters from `start` to `stop`; the document becomes `version`."""
+        range = {"start": {"line": line, "character": start}, "end": {"line": line, "character": stop}}
+        change = {"range": range, "text": text}
         self.notify(
             "textDocument/didChange",
             {"textDocument": {"uri": uri, "version": version}, "contentChanges": [change]},

@@ -8,14 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from types import TracebackType
 
 
 class ScriptedFarEnd:
-    """An asynchronous context manager whose `endpoint` answers every completion with `text`."""
+    """An asynchronous context manager whose `endpoint` answers every completion with `text`.
+
+    `took_s` has the seconds between each request's arrival and its answer's way out.
+    """
 
     def __init__(self, text: str) -> None:
         self.endpoint = ""
+        self.took_s: list[float] = []
         self._text = text
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -48,18 +53,21 @@ class ScriptedFarEnd:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 path = head.split(" ", 2)[1]
                 lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-                if lengths:
-                    await reader.readexactly(int(lengths[0].partition(":")[2]))
-                kind, body = self._answer(path)
+                asked = await reader.readexactly(int(lengths[0].partition(":")[2])) if lengths else b""
+                begun = time.perf_counter()
+                kind, body = self._answer(path, asked)
                 reply = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(reply.encode() + body)
+                if path.endswith("/completions"):
+                    self.took_s.append(time.perf_counter() - begun)
         writer.close()
         self._writers.discard(writer)
 
-    def _answer(self, path: str) -> tuple[str, bytes]:
+    def _answer(self, path: str, asked: bytes) -> tuple[str, bytes]:
         if path.endswith("/completions"):
             usage = {"prompt_tokens": 1, "completion_tokens": 1}
-            choice = {"index": 0, "text": self._text, "finish_reason": "stop"}
+            begins = json.loads(asked).get("heal", "")
+            choice = {"index": 0, "text": begins + self._text, "finish_reason": "stop"}
             event = json.dumps({"choices": [choice], "usage": usage})
             return "text/event-stream", f"data: {event}\n\ndata: [DONE]\n\n".encode()
         card = {"id": "scripted", "max_model_len": 4096, "prompt_format": "plain"}

@@ -24,14 +24,14 @@ TICKS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 BETTER, WORSE, MARK = "#2f7fb8", "#d98a3d", "#1b1b1b"
 
 
-def rows_of(figures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the figures of the `lsp` suite as rows: nobody else is beside them, and each has its bound."""
+def rows_of(figures: Iterable[Mapping[str, Any]], suite: str = "lsp") -> list[dict[str, Any]]:
+    """Return figures as rows: nobody else is beside them, and each has its bound."""
     rows = []
     for item in figures:
         ours = {name: item[name] for name in ("median", "lowest", "highest", "runs")}
         bound = _bound(item["target"])
         rows.append(
-            {"suite": "lsp", "measure": item["name"], "unit": item["unit"], **EMPTY_ROW}
+            {"suite": suite, "measure": item["name"], "unit": item["unit"], **EMPTY_ROW}
             | {"ours": ours, "target": item["target"], "bound": bound, "met": _is_met(item["target"], ours)}
             | {"bound_of": "" if bound is None else "highest" if "each" in item["target"] else "median"}
         )
@@ -197,9 +197,11 @@ def _bound(target: str) -> float | None:
 
 
 def _is_met(target: str, ours: Mapping[str, Any]) -> bool | None:
-    """Return whether a figure keeps to a target such as '< 500', '< 64 each' or '0'."""
+    """Return whether a figure keeps to a target such as '< 500', '≥ 90', '< 64 each' or '0'."""
     bound = _bound(target)
     if bound is None:
         return None
     value = ours["highest"] if "each" in target else ours["median"]
+    if target.startswith(("≥", "≤")):
+        return bool(value >= bound if target[0] == "≥" else value <= bound)
     return bool(value < bound if target.startswith("<") else value == bound)

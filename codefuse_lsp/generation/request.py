@@ -111,16 +111,27 @@ class ModelCard:
     scores: bool = False  # whether it tells how probable a `forced` answer is
 
 
+def speakable(text: str) -> str:
+    """Return a text as UTF-8 can carry it: halves of surrogate pairs are joined, lone ones become U+FFFD."""
+    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def to_wire(request: GenerationRequest, model: str = "default") -> dict[str, Any]:
     """Return the JSON body of a streaming `/v1/completions` call; fields at their default are left out."""
     body = {
         "model": model,
-        "prompt": request.prompt,
+        "prompt": speakable(request.prompt),
         "max_tokens": request.max_tokens,
         "add_special_tokens": request.add_special_tokens,
         **_common(request),
     }
-    optional = {"logprobs": request.logprobs, "heal": request.heal or None, "forced": request.forced or None}
+    optional = {
+        "logprobs": request.logprobs,
+        "heal": speakable(request.heal) or None,
+        "forced": speakable(request.forced) or None,
+    }
     return body | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -128,7 +139,7 @@ def to_chat_wire(request: GenerationRequest, model: str = "default") -> dict[str
     """Return the JSON body of a streaming `/v1/chat/completions` call with the request's messages."""
     return {
         "model": model,
-        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        "messages": [{"role": role, "content": speakable(content)} for role, content in request.messages],
         "max_tokens": request.max_tokens,  # the newer max_completion_tokens is unknown to many
         **_common(request),
     }

@@ -37,3 +37,8 @@ class Latest:
         finally:
             if self._tasks.get(key) is task:
                 del self._tasks[key]
+
+    def end(self, key: str) -> None:
+        """End what runs for a key, whose result nobody wants any more: whoever waits gets None."""
+        if task := self._tasks.get(key):
+            task.cancel()

@@ -26,6 +26,7 @@ def register(server: CodeFuseServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: CodeFuseServer, params: types.DidCloseTextDocumentParams) -> None:
+        ls.latest.end(params.text_document.uri)
         snapshot = ls.snapshots.pop(unquote(params.text_document.uri), None)
         ls.suggester.forget(params.text_document.uri, snapshot.path if snapshot else params.text_document.uri)
 

@@ -149,6 +149,9 @@ class WhyRecord:
     source: str
     own_ms: float
     waited_ms: float
+    looked_ms: float
+    model_ms: float
+    fitted_ms: float
     filters: Sequence[str]
 
 

@@ -24,7 +24,7 @@ class Account:
     """One request on its way; times in seconds."""
 
     asked: Asked
-    source: Literal["", "model", "running", "cache"] = ""  # who answered
+    source: Literal["", "model", "running", "cache"] = ""  # who was asked
     stream: Stream | None = None
     cuts: tuple[Cut, ...] = ()
     wants_others: bool = False  # the user has asked again at the same place
@@ -70,6 +70,9 @@ def record_of(outcome: Outcome, account: Account) -> Record:
         source=account.source,
         own_ms=_ms(total_s - account.waited_s - account.model_s),
         waited_ms=_ms(account.waited_s),
+        looked_ms=_ms(account.looked_s),
+        model_ms=_ms(account.model_s),
+        fitted_ms=_ms(account.fitted_s),
         filters=tuple(cut.name for cut in account.cuts),
     )
 
@@ -90,4 +93,4 @@ def said_of(outcome: Outcome, account: Account) -> Said:
 
 
 def _ms(seconds: float) -> float:
-    return round(1e3 * seconds, 1)
+    return round(1e3 * seconds, 2)

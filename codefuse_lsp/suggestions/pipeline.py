@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from codefuse_lsp.config import Settings
@@ -35,7 +35,7 @@ from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.records import Records
 from codefuse_lsp.suggestions.requests import model_format, request_for
-from codefuse_lsp.suggestions.stream import Question, Stream
+from codefuse_lsp.suggestions.stream import Question, RunningAnswers, Stream
 from codefuse_lsp.suggestions.surroundings import Prepared, Shown, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 
@@ -45,6 +45,15 @@ SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of 
 PATIENCE = 2  # times as long is waited where the user asked
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What spares the model requests; a measurement may put others in their places."""
+
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    debounce: Debounce = field(default_factory=Debounce)
+    running: RunningAnswers = field(default_factory=RunningAnswers)
 
 
 class Suggester:
@@ -57,6 +66,7 @@ class Suggester:
         trace: Trace,
         surroundings: Surroundings | None = None,
         log: RequestLog | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self.trace = trace
         self.estimate = TokenEstimate()
@@ -64,9 +74,8 @@ class Suggester:
         self._settings = settings
         self._records = Records(trace, log or RequestLog(None))
         self._connection = connection
-        self._cache = AnswerCache()
-        self._debounce = Debounce()
-        self._streams: dict[str, Stream] = {}  # by uri, the newest one
+        parts = parts or Parts()
+        self._cache, self._debounce, self._running = parts.cache, parts.debounce, parts.running
         self._ahead: asyncio.Task[None] | None = None
         self._looking = ThreadPoolExecutor(1, "surroundings")
         self._last_invoked: CursorContext | None = None
@@ -126,15 +135,13 @@ class Suggester:
         """Let go of a document that was closed."""
         self._cache.forget(uri)
         self.surroundings.closed(uri, path)
-        if stream := self._streams.pop(uri, None):
-            stream.close()
+        self._running.give_up(uri)
 
     async def close(self) -> None:
         """End what is being written, and put the last records into their files."""
         if self._ahead is not None:
             self._ahead.cancel()
-        for stream in self._streams.values():
-            stream.close()
+        self._running.close()
         await self._records.close()
         self._looking.shutdown(wait=False, cancel_futures=True)
         self.surroundings.close()
@@ -169,7 +176,7 @@ class Suggester:
         account.source = "cache"
         shown = await self._fit(hit.rest, replace(place, is_cut=hit.is_cut), prepared, account)
         if isinstance(shown, Silence) and hit.typed:
-            account.source = "model"  # what is left of an answer may be too little: there is more to ask
+            account.source = ""  # what is left of an answer may be too little: there is more to ask
             return None
         return shown
 
@@ -200,22 +207,20 @@ class Suggester:
 
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
-        uri = asked.context.uri
         if self._ahead is not None:
             self._ahead.cancel()
-        stream = self._streams.get(uri)
-        if stream is not None and not asked.invoked and stream.goes_on_at(asked.context):
+        if not asked.invoked and (stream := self._running.at(asked.context)) is not None:
             account.source = "running"
             if (rest := await self._followed(stream, asked, place, account)) is not None:
                 return stream, rest
-        if stream is not None:
-            stream.close()
-        account.source = "model"
+            account.source, account.stream = "", None
+        self._running.give_up(asked.context.uri)
         with account.timed("waited_s"):
             await asyncio.sleep(self._debounce.delay(_moment(asked), account.seconds))
         ready = await self._connection.wait()
         question = self._question(place, prepared.shown, ready.card)
-        self._streams[uri] = stream = Stream(self._connection, question, self._keep)
+        account.source = "model"
+        self._running.begin(stream := Stream(self._connection, question, self._keep))
         rest = await self._followed(stream, asked, place, account)
         return stream, rest or ""
 
@@ -256,7 +261,7 @@ class Suggester:
         if shown.in_secret:
             return
         question = self._question(replace(place, context=after), shown, ready.card)
-        self._streams[after.uri] = stream = Stream(self._connection, when_idle(question), self._keep)
+        self._running.begin(stream := Stream(self._connection, when_idle(question), self._keep))
         async with stream.followed():
             await stream.rest_at(after, question.place)
 

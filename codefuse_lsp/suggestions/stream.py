@@ -152,6 +152,32 @@ class Stream:
         return restorer.feed(text) + (restorer.flush() if ended else "")
 
 
+class RunningAnswers:
+    """The newest answer of each document, for the next keystroke to take over."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Stream] = {}  # by uri
+
+    def at(self, context: CursorContext) -> Stream | None:
+        """Return the answer that is being written and is one for this cursor, too."""
+        stream = self._newest.get(context.uri)
+        return stream if stream is not None and stream.goes_on_at(context) else None
+
+    def begin(self, stream: Stream) -> None:
+        """Remember a new answer."""
+        self._newest[stream.question.place.context.uri] = stream
+
+    def give_up(self, uri: str) -> None:
+        """Cancel what is being written for a document."""
+        if stream := self._newest.pop(uri, None):
+            stream.close()
+
+    def close(self) -> None:
+        """Cancel everything."""
+        for uri in list(self._newest):
+            self.give_up(uri)
+
+
 def healed_remainder(raw: str, heal: str, *, ended: bool) -> str | None:
     """Return what follows the healed beginning: "" while it is still being written, None when it was not written.
 

@@ -31,9 +31,12 @@ class Record:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
-    source: str = ""  # who answered: the model, a running answer, or the cache
+    source: str = ""  # who was asked: the model, a running answer, or the cache; "" where nobody was
     own_ms: float = 0.0  # without waiting for the model or for the next keystroke
     waited_ms: float = 0.0  # for the next keystroke
+    looked_ms: float = 0.0  # round the cursor
+    model_ms: float = 0.0  # for the model, the way there and back included
+    fitted_ms: float = 0.0  # through the filters
     filters: tuple[str, ...] = ()  # that took something away
 
 

@@ -158,3 +158,33 @@ def test_documents_have_memories_of_their_own_and_a_closed_one_is_forgotten(gath
     assert gatherer.gather(CURSOR, [source], budget_chars=1000, shares={"a": 1.0}, deadline_s=0.01) == ()
     assert gatherer.gather(other, [source], budget_chars=1000, shares={"a": 1.0}, deadline_s=0.01) == ()
     source.hold.set()
+
+
+def typed(text: str) -> Cursor:
+    return cursor_in(f"import os\n\n\ndef read(path):\n    with open(path) as file:\n        {text}‸\n")
+
+
+def test_while_only_the_cursors_line_changes_no_source_is_asked_again(gatherer: Gatherer) -> None:
+    source = Fixed("a", [snippet(numbered("x"))])
+    shares = {"a": 1.0}
+    first = gatherer.gather(typed("r"), [source], budget_chars=1000, shares=shares, deadline_s=60)
+    again = gatherer.gather(typed("return"), [source], budget_chars=1000, shares=shares, deadline_s=60)
+    assert first == again != () and source.calls == 1
+
+
+def test_another_line_another_place_or_another_budget_is_another_question(gatherer: Gatherer) -> None:
+    source = Fixed("a", [snippet(numbered("x"))])
+    below = cursor_in("import os\n\n\ndef read(path):\n    with open(path) as file:\n        return\n        ‸\n")
+    for cursor, budget in ((typed("r"), 1000), (below, 1000), (typed("r"), 1000), (typed("r"), 900)):
+        gatherer.gather(cursor, [source], budget_chars=budget, shares={"a": 1.0}, deadline_s=60)
+    assert source.calls == 4
+
+
+def test_what_was_found_goes_stale(gatherer: Gatherer, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Fixed("a", [snippet(numbered("x"))])
+    for _ in range(2):
+        gatherer.gather(typed("r"), [source], budget_chars=1000, shares={"a": 1.0}, deadline_s=60)
+    assert source.calls == 1
+    monkeypatch.setattr("codefuse_lsp.context.gather.RECHECK_S", 0.0)
+    gatherer.gather(typed("re"), [source], budget_chars=1000, shares={"a": 1.0}, deadline_s=60)
+    assert source.calls == 2

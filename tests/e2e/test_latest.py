@@ -191,6 +191,16 @@ async def test_10_000_edits_leave_nothing_behind(window: Window, far_end: FarEnd
     assert item is not None and item["insertText"] == " * height"
 
 
+async def test_a_document_that_is_closed_ends_its_request(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show(AREA)
+    _, answer = window.ask_ghost(uri, cursor)
+    completion = await far_end.next()
+    window.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    assert await window.result(answer) is None
+    await completion.hung_up()
+
+
 async def test_a_window_that_is_closed_hangs_up(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
     closing = await Window.opened(window.root, {"endpoint": far_end.endpoint})

@@ -46,6 +46,7 @@ def test_markdown_has_a_cell_for_every_head_whatever_a_row_lacks() -> None:
     [
         ("< 500", 499, 900, True), ("< 500", 501, 900, False), ("< 64 each", 10, 70, False), ("0", 0, 0, True),
         ("1", 2, 2, False), ("any", 3, 3, None),
+        ("≥ 90", 90, 90, True), ("≥ 90", 89, 99, False), ("≤ 100", 101, 101, False),
     ],
 )  # fmt: skip
 def test_figures_of_the_language_server_become_rows_with_their_bound(

@@ -59,3 +59,12 @@ async def test_a_failure_reaches_the_caller_and_leaves_nothing() -> None:
     with pytest.raises(ValueError, match="no"):
         await latest.run("a.py", work())
     assert len(latest) == 0
+
+
+async def test_what_nobody_wants_any_more_is_ended_and_an_unknown_key_is_nothing_to_speak_of() -> None:
+    latest = Latest()
+    waiting = asyncio.create_task(latest.run("a.py", after(asyncio.Event(), "never")))
+    await asyncio.sleep(0)
+    latest.end("b.py")
+    latest.end("a.py")
+    assert await waiting is None and len(latest) == 0
