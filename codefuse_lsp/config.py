@@ -120,6 +120,13 @@ class Settings:
     completion_confidence: float = _workspace(
         0.0, "Ghost text ends before the first token that the model finds less probable than this.", low=0, high=1
     )
+    completion_candidates: int = _workspace(
+        0,
+        "Answers among which ghost text is the one that fits best before the code that follows; "
+        "0 takes 4 where you ask or the model is quick, and 1 else.",
+        low=0,
+        high=32,
+    )
     completion_ahead: str = _machine(
         "auto", "Compute what may come next while nobody asks; auto does so on a GPU.", choices=("auto", "on", "off")
     )

@@ -110,6 +110,11 @@ class ModelCard:
     device: str = ""
     scores: bool = False  # whether it tells how probable a `forced` answer is
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it told that its model runs on something faster than a CPU."""
+        return self.device not in ("", "cpu")
+
 
 def speakable(text: str) -> str:
     """Return a text as UTF-8 can carry it: halves of surrogate pairs are joined, lone ones become U+FFFD."""

@@ -15,6 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from codefuse_lsp.suggestions.asked import Asked
+
 MAX_DELAY_S = 1.0
 KEYS, LEAST_KEYS = 100, 20  # intervals remembered, and how many tell something
 FIRST_INTERVAL_S, MIN_INTERVAL_S, MAX_INTERVAL_S = 0.2, 0.1, 0.4  # a longer one is a pause, not typing
@@ -32,6 +34,18 @@ class Moment:
     ends_line: bool = False
     ends_document: bool = False
     invoked: bool = False  # the user has asked
+
+
+def moment_of(asked: Asked) -> Moment:
+    """Return the moment of a question."""
+    context = asked.context
+    last = context.line_prefix[-1:]
+    return Moment(
+        ends_word=not (last.isalnum() or last == "_"),
+        ends_line=context.at_line_end,
+        ends_document=not context.suffix.strip(),
+        invoked=asked.invoked,
+    )
 
 
 class Debounce:

@@ -18,25 +18,24 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import GenerationRequest, ModelCard
+from codefuse_lsp.generation.request import GenerationRequest
 from codefuse_lsp.prompts.budget import TokenEstimate
-from codefuse_lsp.prompts.completion import completion_prompt
-from codefuse_lsp.prompts.formats import tags_of
 from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.cache import AnswerCache
+from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, num_others
 from codefuse_lsp.suggestions.confidence import cut_at_doubt
-from codefuse_lsp.suggestions.debounce import Debounce, Moment
+from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted
-from codefuse_lsp.suggestions.further import accepted, others, when_idle, with_alternatives
+from codefuse_lsp.suggestions.further import accepted, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.records import Records
-from codefuse_lsp.suggestions.requests import model_format, request_for
-from codefuse_lsp.suggestions.stream import Question, RunningAnswers, Stream
-from codefuse_lsp.suggestions.surroundings import Prepared, Shown, Surroundings
+from codefuse_lsp.suggestions.requests import question_for
+from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
+from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
@@ -125,7 +124,7 @@ class Suggester:
         if before_looking(asked, self.settings) or after_looking(prepared := await self._look(asked)):
             return None
         card = (await self._connection.wait()).card
-        return self._question(_place(asked, prepared), prepared.shown, card).request
+        return question_for(_place(asked, prepared), prepared.shown, card, self.settings, invoked=asked.invoked).request
 
     async def open_folders(self, folders: Sequence[str]) -> None:
         """Look round in these folders of the workspace and in no others."""
@@ -197,13 +196,26 @@ class Suggester:
         if rest.strip() and not sure.strip():
             return Silence("unsure", "The model finds its own first word improbable (setting completion_confidence).")
         shown = await self._fit(sure, replace(place, is_cut=stream.is_cut), prepared, account)
-        if account.wants_others and isinstance(shown, Suggestion):
-            texts = await others(self._connection, stream.question)
-            found = [await self._in_thread(fitted, text, place, prepared.syntax) for text in texts]
-            return with_alternatives(shown, [one.outcome for one in found])
+        if account.source == "model" and (number := num_others(stream, again=account.wants_others)):
+            shown = await self._chosen(shown, stream, prepared, number, invoked=asked.invoked)
         if isinstance(shown, Suggestion) and self._looks_ahead():
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
+
+    async def _chosen(
+        self, shown: Outcome, stream: Stream, prepared: Prepared, number: int, *, invoked: bool
+    ) -> Outcome:
+        """Return the best of an answer and a number of others, with two of those beside it where the user asked."""
+
+        async def fit(other: Stream) -> Outcome:
+            place, text = replace(other.question.place, is_cut=other.is_cut), self._sure(other, other.written)
+            return (await self._in_thread(fitted, text, place, prepared.syntax)).outcome
+
+        if not (ranked := await chosen(self._connection, stream, shown, fit, number)):
+            return shown
+        best, context = ranked[0], stream.question.place.context
+        self._cache.store(context, best.text.replace(context.line_end, "\n"), now=time.monotonic(), is_cut=False)
+        return replace(best, alternatives=tuple(ranked[1 : ALTERNATIVES + 1])) if invoked else best
 
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
@@ -216,9 +228,9 @@ class Suggester:
             account.source, account.stream = "", None
         self._running.give_up(asked.context.uri)
         with account.timed("waited_s"):
-            await asyncio.sleep(self._debounce.delay(_moment(asked), account.seconds))
+            await asyncio.sleep(self._debounce.delay(moment_of(asked), account.seconds))
         ready = await self._connection.wait()
-        question = self._question(place, prepared.shown, ready.card)
+        question = question_for(place, prepared.shown, ready.card, self.settings, invoked=asked.invoked)
         account.source = "model"
         self._running.begin(stream := Stream(self._connection, question, self._keep))
         rest = await self._followed(stream, asked, place, account)
@@ -229,11 +241,6 @@ class Suggester:
         async with stream.followed():
             with account.timed("model_s"):
                 return await stream.rest_at(asked.context, place)
-
-    def _question(self, place: Place, shown: Shown, card: ModelCard) -> Question:
-        model = model_format(card, self.settings)
-        prompt = completion_prompt(shown.context, model, shown.snippets)
-        return Question(request_for(prompt, place, self.settings), place, tags_of(model), shown.restorations)
 
     async def _look(self, asked: Asked) -> Prepared:
         snippet_chars = int(self.estimate.chars_for(self.settings.completion_context) * SNIPPET_SHARE)
@@ -250,7 +257,7 @@ class Suggester:
 
     def _looks_ahead(self) -> bool:
         wish, ready = self.settings.completion_ahead, self._connection.ready
-        return wish == "on" or (wish == "auto" and ready is not None and ready.card.device not in ("", "cpu"))
+        return wish == "on" or (wish == "auto" and ready is not None and ready.card.on_gpu)
 
     async def _look_ahead(self, place: Place, suggestion: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
@@ -260,7 +267,7 @@ class Suggester:
         shown = await self._in_thread(self.surroundings.shown, after, prepared.snippets)
         if shown.in_secret:
             return
-        question = self._question(replace(place, context=after), shown, ready.card)
+        question = question_for(replace(place, context=after), shown, ready.card, self.settings)
         self._running.begin(stream := Stream(self._connection, when_idle(question), self._keep))
         async with stream.followed():
             await stream.rest_at(after, question.place)
@@ -284,14 +291,3 @@ class Suggester:
 
 def _place(asked: Asked, prepared: Prepared) -> Place:
     return Place(asked.context, block=prepared.intent.is_block)
-
-
-def _moment(asked: Asked) -> Moment:
-    context = asked.context
-    last = context.line_prefix[-1:]
-    return Moment(
-        ends_word=not (last.isalnum() or last == "_"),
-        ends_line=context.at_line_end,
-        ends_document=not context.suffix.strip(),
-        invoked=asked.invoked,
-    )

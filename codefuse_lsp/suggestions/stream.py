@@ -34,6 +34,10 @@ class Question:
     place: Place
     tags: tuple[str, ...]  # escaped in the prompt
     restorations: Mapping[str, str]  # placeholders in the prompt
+    begun: str = ""  # the beginning of the answer, given beforehand: it stands in the prompt already
+    candidates: int = 1  # answers among which one is chosen, the greedy one among them
+    has_time: bool = False  # the others are waited for, however slow the model is
+    following: str = ""  # code after the cursor that the prompt does not tell, as the model would read it
 
 
 class Stream:
@@ -102,6 +106,12 @@ class Stream:
             self._news.clear()
             await self._news.wait()
 
+    @property
+    def tokens_per_s(self) -> float:
+        """How fast it was written."""
+        wrote_s = self.took_s - (self.first_token_s or 0.0)
+        return len(self.logprobs) / wrote_s if wrote_s > 0 else 0.0
+
     def close(self) -> None:
         """Cancel what is left of it."""
         self._task.cancel()
@@ -140,7 +150,7 @@ class Stream:
         if healed is None:
             self.failure = Silence("half word", "The model would write another word than the one begun.")
             return False
-        self.written = self._as_in_document(healed, ended)
+        self.written = self._as_in_document(self.question.begun + healed, ended)
         self._news.set()
         return ended or not (self.written.strip() and is_whole(self.written, self.question.place))
 

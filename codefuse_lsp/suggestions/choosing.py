@@ -1,0 +1,125 @@
+"""Several answers to one question, and which of them the code after the cursor follows from best.
+
+A model that reads from left to right, and was not taught to fill gaps, does not see what stands after the cursor. But
+it can tell how probable that is after each answer: by Bayes' rule p(answer | before, after) is in the proportion of
+p(answer | before) p(after | before, answer). So the answer takes other ways where it was least sure, and the product
+decides among all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from codefuse_lsp.context.secrets import conceal
+from codefuse_lsp.generation.connection import Connection
+from codefuse_lsp.prompts.escape import escape
+from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
+from codefuse_lsp.suggestions.stream import Question, Stream
+
+SURE = math.log(0.8)  # an answer that is more probable than this has no rival
+WARMTH = 0.7  # the temperature of other answers, where a far end does not tell what else it might have written
+QUICK = 60.0  # tokens a second, at which others take no longer than a pause between two keys
+ALTERNATIVES = 2  # shown beside the best one where the user asked
+PATIENCE_S = 4.0  # that the user waits for other answers; what is not there by then is left out
+
+Fit = Callable[[Stream], Awaitable[Outcome]]
+
+
+async def chosen(connection: Connection, greedy: Stream, shown: Outcome, fit: Fit, number: int) -> list[Suggestion]:
+    """Return the best of what is `shown` of an answer and of up to `number` others, then the rest; best first.
+
+    Empty where none can be shown; raises CodeFuseError when the model is gone.
+    """
+    outcomes = [shown, *[await fit(stream) for stream in await others(connection, greedy, number)]]
+    found = {one.text: one for one in outcomes if isinstance(one, Suggestion)}
+    return await best_first(connection, greedy.question, list(found.values()))
+
+
+def num_others(greedy: Stream, *, again: bool) -> int:
+    """Return how many answers are worth waiting for beside the greedy one; `again` where the user wants others."""
+    question, others = greedy.question, greedy.question.candidates - 1
+    if again:
+        return max(others, ALTERNATIVES)
+    is_quick = question.has_time or greedy.tokens_per_s >= QUICK
+    return others if is_quick and not is_sure(greedy) else 0
+
+
+def is_sure(stream: Stream) -> bool:
+    """Whether a model would hardly ever write anything else."""
+    return bool(stream.logprobs) and sum(token.logprob for token in stream.logprobs) > SURE
+
+
+def other_ways(stream: Stream) -> list[tuple[str, str]]:
+    """Return what else the answer could begin with, most probable first: its tokens up to a place, and another there.
+
+    Both together begin with the healed text. Tokens that are half a character are left out.
+    """
+    heal, before, elders = stream.question.request.heal, "", 0.0
+    ways: dict[tuple[str, str], float] = {}
+    for token in stream.logprobs:
+        for text, logprob in token.top:
+            way = before + text
+            if text != token.token and "\ufffd" not in way and way.startswith(heal) and way[len(heal) :].strip():
+                ways[before, text] = elders + logprob
+        before, elders = before + token.token, elders + token.logprob
+    return sorted(ways, key=lambda way: -ways[way])
+
+
+async def others(connection: Connection, greedy: Stream, number: int) -> list[Stream]:
+    """Return other answers to the same question, as far as they are whole in time."""
+    question = greedy.question
+    streams = [Stream(connection, other) for other in _other_questions(greedy, number)]
+    whole: list[Stream] = []
+
+    async def follow(stream: Stream) -> None:
+        if await stream.rest_at(question.place.context, question.place) and stream.failure is None:
+            whole.append(stream)
+
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(*map(follow, streams))
+    finally:
+        for stream in streams:
+            stream.close()
+    return whole
+
+
+def _other_questions(greedy: Stream, number: int) -> list[Question]:
+    question, request = greedy.question, replace(greedy.question.request, document="", logprobs=None)
+    if ways := other_ways(greedy)[:number]:
+        return [
+            replace(
+                question,
+                request=replace(request, prompt=request.prompt + before, heal=text),
+                begun=(before + text)[len(request.heal) :],
+            )
+            for before, text in ways
+        ]
+    return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
+
+
+async def best_first(connection: Connection, question: Question, found: Sequence[Suggestion]) -> list[Suggestion]:
+    """Return suggestions, the most probable between the code on both sides first; raises CodeFuseError."""
+    if len(found) < 2 or not question.following:
+        return list(found)
+    scores = await asyncio.gather(*(log_probability(connection, question, one) for one in found))
+    order = sorted(range(len(found)), key=lambda index: -scores[index])
+    return [found[index] for index in order]
+
+
+async def log_probability(connection: Connection, question: Question, suggestion: Suggestion) -> float:
+    """Return the logarithm of how probable a suggestion is together with the code that follows it."""
+    context, request = question.place.context, question.request
+    text = escape(conceal(suggestion.text, question.restorations), question.tags).replace(context.line_end, "\n")
+    forced = request.heal + text + question.following[suggestion.replaces :]
+    asked = replace(request, heal="", stop=(), forced=forced, logprobs=0, document="")
+    total = 0.0
+    async with contextlib.aclosing(connection.generate(asked)) as chunks:
+        async for chunk in chunks:
+            total += sum(token.logprob for token in chunk.logprobs)
+    return total

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codefuse_lsp.context.cursor import cursor_context
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob
+from codefuse_lsp.suggestions.choosing import best_first, chosen, is_sure, other_ways
+from codefuse_lsp.suggestions.filters import Place
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.requests import following
+from codefuse_lsp.suggestions.stream import Question, Stream
+
+LINES = ["def area(w, h):\n", "    \n", "    return a\n"]
+
+
+def question(heal: str = "\n    ", after: str = "\n    return a\n") -> Question:
+    context = cursor_context(
+        LINES, 1, 4, uri="file:///a.py", path="/a.py", language="python", version=1, budget_chars=999
+    )
+    request = GenerationRequest("def area(w, h):", temperature=0.0, heal=heal, stop=("\n",), logprobs=5)
+    return Question(request, Place(context, block=False), (), {}, following=after)
+
+
+def token(text: str, probability: float, **others: float) -> TokenLogprob:
+    return TokenLogprob(text, math.log(probability), tuple((word, math.log(p)) for word, p in others.items()))
+
+
+class Model:
+    """Writes the line that it was taught for what an answer is held to begin with, and finds some texts probable."""
+
+    def __init__(self, writes: dict[str, str], scores: dict[str, float]) -> None:
+        self.writes, self.scores = writes, scores
+        self.asked: list[GenerationRequest] = []
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        self.asked.append(request)
+        if request.forced:
+            score = next(value for text, value in self.scores.items() if text in request.forced)
+            yield Chunk(request.forced, "stop", (TokenLogprob(request.forced, score),))
+        else:
+            yield Chunk(request.heal + self.writes.get(request.heal, ""), "stop", tuple(self.told(request)))
+
+    def told(self, request: GenerationRequest) -> list[TokenLogprob]:
+        if request.logprobs is None:
+            return []
+        return [token("\n    ", 1.0), token("a", 0.5, b=0.3), token(" = w", 0.9, **{" = h": 0.08}), token(" * h", 0.99)]
+
+
+async def fit(stream: Stream) -> Outcome:
+    return Suggestion("x", stream.written) if stream.written else Silence("nothing to add", "")
+
+
+async def choose(model: Model, number: int = 2) -> list[str]:
+    greedy = Stream(model, question())  # type: ignore[arg-type]
+    shown = Suggestion("x", await greedy.rest_at(greedy.question.place.context, greedy.question.place) or "")
+    return [one.text for one in await chosen(model, greedy, shown, fit, number)]  # type: ignore[arg-type]
+
+
+async def test_the_answer_that_the_code_below_follows_from_is_the_first() -> None:
+    model = Model(
+        {"\n    ": "a = w * h", "b": " = w", " = h": " * w"},
+        {"a = w * h\n    return a": -9.0, "b = w\n    return a": -20.0, "a = h * w\n    return a": -8.0},
+    )
+    assert await choose(model) == ["a = h * w", "a = w * h", "b = w"]
+
+
+async def test_no_more_answers_are_asked_for_than_are_wanted() -> None:
+    model = Model({"\n    ": "a = w * h", "b": " = w"}, {"a = w": -1.0, "b = w": -2.0})
+    assert await choose(model, number=1) == ["a = w * h", "b = w"]
+    asked = [(request.prompt, request.heal) for request in model.asked if not request.forced]
+    assert asked == [("def area(w, h):", "\n    "), ("def area(w, h):\n    ", "b")]
+
+
+async def test_the_same_answer_twice_is_one_and_nothing_is_scored_for_it() -> None:
+    model = Model({"\n    ": "b = w", "b": " = w"}, {})
+    assert await choose(model, number=1) == ["b = w"]
+    assert not [request for request in model.asked if request.forced]
+
+
+async def test_what_is_scored_is_the_code_as_it_would_stand_in_the_file() -> None:
+    asked = question()
+    model = Model({}, {"x": -1.0, "y": -2.0})
+    found = [Suggestion("1", "y = 1)", replaces=1), Suggestion("2", "x = 1")]
+    ranked = await best_first(model, asked, found)  # type: ignore[arg-type]
+    assert [one.id for one in ranked] == ["2", "1"]
+    assert model.asked[1].forced == "\n    x = 1\n    return a\n"
+    assert model.asked[0].forced == "\n    y = 1)    return a\n"  # one character gives way
+    assert {(request.heal, request.stop, request.document) for request in model.asked} == {("", (), "")}
+
+
+def test_other_ways_begin_with_what_is_healed_and_the_most_probable_comes_first() -> None:
+    stream = Stream.__new__(Stream)
+    stream.question = question()
+    stream.logprobs = Model({}, {}).told(stream.question.request)
+    assert other_ways(stream) == [("\n    ", "b"), ("\n    a", " = h")]
+
+
+@pytest.mark.parametrize("broken", ["\ufffd", "  ", ""])
+def test_half_a_character_and_white_space_are_no_other_way(broken: str) -> None:
+    stream = Stream.__new__(Stream)
+    stream.question = question()
+    stream.logprobs = [token("\n    ", 1.0), token("a", 0.5, **{broken: 0.4})]
+    assert other_ways(stream) == []
+
+
+def test_a_model_is_sure_when_its_whole_answer_is_probable() -> None:
+    stream = Stream.__new__(Stream)
+    for probabilities, sure in [((0.99, 0.95), True), ((0.9, 0.8), False), ((), False)]:
+        stream.logprobs = [token("a", probability) for probability in probabilities]
+        assert is_sure(stream) is sure
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [
+        ("", ""),
+        ("\n", "\n"),
+        (")\n    return a\n", ")\n    return a"),
+        ("\na\nb\nc\nd\ne\nf\ng\nh\n", "\na\nb\nc\nd\ne\nf"),
+        ("\n" + "x" * 500, "\n" + "x" * 299),
+        ("x" * 500, "x" * 300),
+    ],
+)
+def test_a_few_whole_lines_below_decide(suffix: str, expected: str) -> None:
+    assert following(suffix) == expected
+
+
+@given(st.text("ab\n", max_size=600))
+def test_what_decides_is_the_beginning_of_what_stands_below(suffix: str) -> None:
+    assert suffix.startswith(following(suffix))
