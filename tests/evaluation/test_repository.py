@@ -205,8 +205,8 @@ async def test_the_real_model_is_measured_on_a_small_repository(
     smollm2: Path, tmp_path: Path, worker_home: Path
 ) -> None:
     stand = Stand("", tmp_path, app=APP, prices=PRICES)
-    stand.settings = Settings(model=str(smollm2), device="cpu", completion_timeout=120.0)
-    found = await stand.run("healed", "shipped", limit=3)
-    assert found["total"] == 3 and found["new_syntax_errors"] == found["duplicate_suffix"] == 0
+    stand.settings = Settings(model=str(smollm2), device="cpu", completion_timeout=120.0, completion_max_tokens=12)
+    found = await stand.run("healed", "shipped", limit=2)
+    assert found["total"] == 2 and found["new_syntax_errors"] == found["duplicate_suffix"] == 0
     assert 0 < found["forms"]["healed"]["edit_similarity"] <= 1 and found["latency_ms"]["p50"] > 0
     assert len(found["trials"]) == 5 and len(found["recommendations"]) == 2

@@ -31,7 +31,7 @@ async def test_a_short_trace_with_the_real_model_has_every_figure_with_and_witho
     smollm2: Path, worker_home: Path
 ) -> None:
     settings = Settings(model=str(smollm2), device="cpu", completion_max_tokens=8)
-    plan = Plan(settings, only=re.compile("trace|parts"), passages=PASSAGES, keys_each=8, keys_without=8)
+    plan = Plan(settings, only=re.compile("trace|parts"), passages=PASSAGES, keys_each=8, keys_without=4)
     found = await run(plan, tell)
     rows = found["rows"]
     assert {row["status"] for row in rows} == {"measured"} and {row["suite"] for row in rows} == {"typing"}
