@@ -17,6 +17,7 @@ from dataclasses import replace
 from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.prompts.escape import escape
+from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
 from codefuse_lsp.suggestions.stream import Question, Stream
 
@@ -26,17 +27,31 @@ QUICK = 60.0  # tokens a second, at which others take no longer than a pause bet
 ALTERNATIVES = 2  # shown beside the best one where the user asked
 PATIENCE_S = 4.0  # that the user waits for other answers; what is not there by then is left out
 
-Fit = Callable[[Stream], Awaitable[Outcome]]
+Fit = Callable[[str, Place], Awaitable[Outcome]]
 
 
-async def chosen(connection: Connection, greedy: Stream, shown: Outcome, fit: Fit, number: int) -> list[Suggestion]:
-    """Return the best of what is `shown` of an answer and of up to `number` others, then the rest; best first.
+async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int) -> list[Suggestion]:
+    """Return what can be shown of an answer and of up to `number` others, the best first.
 
-    Empty where none can be shown; raises CodeFuseError when the model is gone.
+    Of a block, its first line stands by itself, too: where code follows, one line may be all that is missing. Raises
+    CodeFuseError when the model is gone.
     """
-    outcomes = [shown, *[await fit(stream) for stream in await others(connection, greedy, number)]]
-    found = {one.text: one for one in outcomes if isinstance(one, Suggestion)}
+    found: dict[str, Suggestion] = {}
+    for stream in (greedy, *await others(connection, greedy, number)):
+        for text, place in _readings(stream):
+            if isinstance(outcome := await fit(text, place), Suggestion):
+                found.setdefault(outcome.text, outcome)
     return await best_first(connection, greedy.question, list(found.values()))
+
+
+def _readings(stream: Stream) -> list[tuple[str, Place]]:
+    """Return an answer, and its first line where it may be a block that code follows."""
+    text, place = stream.written, replace(stream.question.place, is_cut=stream.is_cut)
+    if not place.block or not stream.question.following:
+        return [(text, place)]
+    start = len(text) - len(text.lstrip())
+    line = text[:start] + text[start:].partition("\n")[0]
+    return [(text, place), (line, replace(place, block=False, is_cut=False))]
 
 
 def num_others(greedy: Stream, *, again: bool) -> int:

@@ -207,14 +207,18 @@ class Suggester:
     ) -> Outcome:
         """Return the best of an answer and a number of others, with two of those beside it where the user asked."""
 
-        async def fit(other: Stream) -> Outcome:
-            place, text = replace(other.question.place, is_cut=other.is_cut), self._sure(other, other.written)
+        async def fit(text: str, place: Place) -> Outcome:
             return (await self._in_thread(fitted, text, place, prepared.syntax)).outcome
 
-        if not (ranked := await chosen(self._connection, stream, shown, fit, number)):
+        try:
+            ranked = await chosen(self._connection, stream, fit, number)
+        except CodeFuseError:
+            ranked = []
+        if not ranked:
             return shown
         best, context = ranked[0], stream.question.place.context
-        self._cache.store(context, best.text.replace(context.line_end, "\n"), now=time.monotonic(), is_cut=False)
+        if not isinstance(shown, Suggestion) or best.text != shown.text:  # what is kept is what is typed through
+            self._cache.store(context, best.text.replace(context.line_end, "\n"), now=time.monotonic())
         return replace(best, alternatives=tuple(ranked[1 : ALTERNATIVES + 1])) if invoked else best
 
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:

@@ -44,6 +44,8 @@ def question_for(place: Place, shown: Shown, card: ModelCard, settings: Settings
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
     context, after, number = shown.context, "", settings.completion_candidates or CANDIDATES
+    if settings.completion_confidence:
+        number = 1  # other answers are what the model was less sure of
     if card.scores and number > 1 and not model.gap and not model.is_chat:
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -51,14 +52,15 @@ class Model:
         return [token("\n    ", 1.0), token("a", 0.5, b=0.3), token(" = w", 0.9, **{" = h": 0.08}), token(" * h", 0.99)]
 
 
-async def fit(stream: Stream) -> Outcome:
-    return Suggestion("x", stream.written) if stream.written else Silence("nothing to add", "")
+async def fit(text: str, place: Place) -> Outcome:
+    return Suggestion("x", text) if text else Silence("nothing to add", "")
 
 
-async def choose(model: Model, number: int = 2) -> list[str]:
-    greedy = Stream(model, question())  # type: ignore[arg-type]
-    shown = Suggestion("x", await greedy.rest_at(greedy.question.place.context, greedy.question.place) or "")
-    return [one.text for one in await chosen(model, greedy, shown, fit, number)]  # type: ignore[arg-type]
+async def choose(model: Model, number: int = 2, asked: Question | None = None) -> list[str]:
+    asked = asked or question()
+    greedy = Stream(model, asked)  # type: ignore[arg-type]
+    await greedy.rest_at(asked.place.context, asked.place)
+    return [one.text for one in await chosen(model, greedy, fit, number)]  # type: ignore[arg-type]
 
 
 async def test_the_answer_that_the_code_below_follows_from_is_the_first() -> None:
@@ -80,6 +82,14 @@ async def test_the_same_answer_twice_is_one_and_nothing_is_scored_for_it() -> No
     model = Model({"\n    ": "b = w", "b": " = w"}, {})
     assert await choose(model, number=1) == ["b = w"]
     assert not [request for request in model.asked if request.forced]
+
+
+async def test_of_a_block_that_code_follows_the_first_line_stands_by_itself_too() -> None:
+    asked = question()
+    asked = replace(asked, place=replace(asked.place, block=True))
+    model = Model({"\n    ": "a = w\n    b = h"}, {"a = w\n    return": -1.0, "a = w\n    b = h\n    return": -2.0})
+    assert await choose(model, 0, asked) == ["a = w", "a = w\n    b = h"]
+    assert await choose(model, 0, replace(asked, following="")) == ["a = w\n    b = h"]
 
 
 async def test_what_is_scored_is_the_code_as_it_would_stand_in_the_file() -> None:
