@@ -1,0 +1,90 @@
+"""Which of several answers an editor is shown, when the model can tell how probable the code below is after each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import OpenWindow
+from tests.e2e.far_end import Completion, FarEnd
+from tests.e2e.window import AUTOMATIC, INVOKED, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HALF = "def half(total):\n    part = ‸\n    return part\n"
+TOP = {" total": 0.5, " len": 0.3, " sum": 0.1}
+PROBABLE = {" total * 2": -9.0, " len(total)": -8.0, " sum(total)": -7.0, " total / 2": -1.0}
+
+
+class Model:
+    """Writes a line for each beginning that an answer is held to, and finds the code below probable after one."""
+
+    def __init__(self, far_end: FarEnd) -> None:
+        self.scored: list[str] = []
+        far_end.card = {**far_end.card, "prompt_format": "plain", "scores": True}
+        far_end.script = self.answer
+
+    async def answer(self, completion: Completion) -> None:
+        completion.head()
+        if forced := completion.body.get("forced"):
+            self.scored.append(forced)
+            score = next((value for text, value in PROBABLE.items() if text in forced), -20.0)
+            completion.event(choice(forced, "stop", {"tokens": [forced], "token_logprobs": [score]}))
+        elif completion.heal in (" len", " sum"):
+            completion.say(completion.heal + "(total)")
+        else:
+            told = {"tokens": [" total", " * 2"], "token_logprobs": [math.log(0.5), math.log(0.5)]}
+            tops = [{text: math.log(p) for text, p in TOP.items()}, {" * 2": math.log(0.5), " / 2": math.log(0.4)}]
+            text = " total * 2" if completion.heal != " / 2" else completion.heal
+            completion.event(choice(text, None, {**told, "top_logprobs": tops}))
+        completion.end()
+
+
+def choice(text: str, reason: str | None, logprobs: dict[str, Any]) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "text": text, "finish_reason": reason, "logprobs": logprobs}]}
+
+
+async def opened(open_window: OpenWindow, far_end: FarEnd, **options: Any) -> tuple[Model, Window]:
+    model = Model(far_end)
+    window = await open_window(**options)
+    await window.told("codefuse/status", lambda status: status["state"] == "ready")
+    return model, window
+
+
+async def shown(window: Window, kind: int) -> list[str]:
+    uri, cursor = window.show(HALF)
+    found = await window.result(window.ask_ghost(uri, cursor, kind)[1])
+    return [item["insertText"] for item in found["items"]]
+
+
+async def test_the_answer_that_the_code_below_follows_from_is_shown_and_others_where_the_user_asked(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    model, window = await opened(open_window, far_end)
+    assert await shown(window, INVOKED) == ["total / 2", "sum(total)", "len(total)"]
+    assert all(text.endswith("\n    return part") for text in model.scored)
+
+
+async def test_while_somebody_types_one_is_shown_and_what_it_goes_on_with_is_not_asked_for_again(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    _, window = await opened(open_window, far_end, completionCandidates=4)
+    uri, cursor = window.show(HALF)
+    found = await window.result(window.ask_ghost(uri, cursor, AUTOMATIC)[1])
+    assert [item["insertText"] for item in found["items"]] == ["total / 2"]
+    asked = len(far_end.asked)
+    window.insert(uri, 2, cursor["line"], cursor["character"], "total")
+    after = {**cursor, "character": cursor["character"] + len("total")}
+    found = await window.result(window.ask_ghost(uri, after, AUTOMATIC)[1])
+    assert [item["insertText"] for item in found["items"]] == [" / 2"]
+    assert len(far_end.asked) == asked
+
+
+async def test_with_one_candidate_the_code_below_is_told_in_the_prompt(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    model, window = await opened(open_window, far_end, completionCandidates=1)
+    assert await shown(window, INVOKED) == ["total * 2"]
+    assert "return part" in far_end.asked[-1].prompt and not model.scored
