@@ -22,6 +22,7 @@ from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, tags
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
+from codefuse_lsp.suggestions.requests import CANDIDATES
 from codefuse_lsp.suggestions.stream import healed_remainder
 from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
@@ -73,7 +74,9 @@ class Asker:
         self._connection = connection
         self._settings = settings
         self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
-        once = replace(settings, completion_ahead="off")  # nobody goes on where a suggestion ends
+        # Nobody goes on where a suggestion ends, and what is chosen must not depend on how quick the machine is.
+        number = settings.completion_candidates or CANDIDATES
+        once = replace(settings, completion_ahead="off", completion_candidates=number)
         self.suggester = Suggester(connection, once, Trace(), surroundings)
 
     async def ask(self, form: str, asked: Asked) -> Shown:

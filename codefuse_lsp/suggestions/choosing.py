@@ -88,11 +88,11 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
     """Return other answers to the same question, as far as they are whole in time."""
     question = greedy.question
     streams = [Stream(connection, other) for other in _other_questions(greedy, number)]
-    whole: list[Stream] = []
+    whole: set[Stream] = set()
 
     async def follow(stream: Stream) -> None:
         if await stream.rest_at(question.place.context, question.place) and stream.failure is None:
-            whole.append(stream)
+            whole.add(stream)
 
     try:
         with contextlib.suppress(TimeoutError):
@@ -101,7 +101,7 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
     finally:
         for stream in streams:
             stream.close()
-    return whole
+    return [stream for stream in streams if stream in whole]  # the most probable beginning first
 
 
 def _other_questions(greedy: Stream, number: int) -> list[Question]:
