@@ -3,7 +3,9 @@
 A model that reads from left to right, and was not taught to fill gaps, does not see what stands after the cursor. But
 it can tell how probable that is after each answer: by Bayes' rule p(answer | before, after) is in the proportion of
 p(answer | before) p(after | before, answer). So the answer takes other ways where it was least sure, and the product
-decides among all of them.
+decides among all of them. Where a far end does not judge what it is given, the lines' own probabilities decide: the
+most probable words, one after the other, seldom make the most probable line. Of 34 lines of HumanEval-Infilling,
+SmolLM2-135M continues 10 exactly; 14 are chosen among four in either way, and 17 are among them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from codefuse_lsp.context.secrets import conceal
@@ -36,12 +38,15 @@ async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int) 
     Of a block, its first line stands by itself, too: where code follows, one line may be all that is missing. Raises
     CodeFuseError when the model is gone.
     """
-    found: dict[str, Suggestion] = {}
+    found: dict[str, tuple[Suggestion, float]] = {}
     for stream in (greedy, *await others(connection, greedy, number)):
         for text, place in _readings(stream):
             if isinstance(outcome := await fit(text, place), Suggestion):
-                found.setdefault(outcome.text, outcome)
-    return await best_first(connection, greedy.question, list(found.values()))
+                found.setdefault(outcome.text, (outcome, stream.log_probability))
+    suggestions, own = [one for one, _ in found.values()], [probability for _, probability in found.values()]
+    if greedy.question.following and len(found) > 1:
+        own = await asyncio.gather(*(log_probability(connection, greedy.question, one) for one in suggestions))
+    return [suggestions[index] for index in sorted(range(len(own)), key=lambda index: -own[index])]
 
 
 def _readings(stream: Stream) -> list[tuple[str, Place]]:
@@ -60,18 +65,19 @@ def num_others(greedy: Stream, *, again: bool) -> int:
     if again:
         return max(others, ALTERNATIVES)
     is_quick = question.has_time or greedy.tokens_per_s >= QUICK
-    return others if is_quick and not is_sure(greedy) else 0
+    return others if is_quick and is_unsure(greedy) else 0
 
 
-def is_sure(stream: Stream) -> bool:
-    """Whether a model would hardly ever write anything else."""
-    return bool(stream.logprobs) and sum(token.logprob for token in stream.logprobs) > SURE
+def is_unsure(stream: Stream) -> bool:
+    """Whether a model told that it might well have written something else."""
+    return bool(stream.logprobs) and sum(token.logprob for token in stream.logprobs) <= SURE
 
 
-def other_ways(stream: Stream) -> list[tuple[str, str]]:
+def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     """Return what else the answer could begin with, most probable first: its tokens up to a place, and another there.
 
-    Both together begin with the healed text. Tokens that are half a character are left out.
+    Both together begin with the healed text; then comes the logarithm of how probable they are. Tokens that are half a
+    character are left out.
     """
     heal, before, elders = stream.question.request.heal, "", 0.0
     ways: dict[tuple[str, str], float] = {}
@@ -81,7 +87,7 @@ def other_ways(stream: Stream) -> list[tuple[str, str]]:
             if text != token.token and "\ufffd" not in way and way.startswith(heal) and way[len(heal) :].strip():
                 ways[before, text] = elders + logprob
         before, elders = before + token.token, elders + token.logprob
-    return sorted(ways, key=lambda way: -ways[way])
+    return sorted(((*way, logprob) for way, logprob in ways.items()), key=lambda way: -way[2])
 
 
 async def others(connection: Connection, greedy: Stream, number: int) -> list[Stream]:
@@ -105,26 +111,18 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
 
 
 def _other_questions(greedy: Stream, number: int) -> list[Question]:
-    question, request = greedy.question, replace(greedy.question.request, document="", logprobs=None)
+    question, request = greedy.question, replace(greedy.question.request, document="", logprobs=0)
     if ways := other_ways(greedy)[:number]:
         return [
             replace(
                 question,
                 request=replace(request, prompt=request.prompt + before, heal=text),
                 begun=(before + text)[len(request.heal) :],
+                begun_logprob=logprob,
             )
-            for before, text in ways
+            for before, text, logprob in ways
         ]
     return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
-
-
-async def best_first(connection: Connection, question: Question, found: Sequence[Suggestion]) -> list[Suggestion]:
-    """Return suggestions, the most probable between the code on both sides first; raises CodeFuseError."""
-    if len(found) < 2 or not question.following:
-        return list(found)
-    scores = await asyncio.gather(*(log_probability(connection, question, one) for one in found))
-    order = sorted(range(len(found)), key=lambda index: -scores[index])
-    return [found[index] for index in order]
 
 
 async def log_probability(connection: Connection, question: Question, suggestion: Suggestion) -> float:

@@ -44,18 +44,20 @@ def question_for(place: Place, shown: Shown, card: ModelCard, settings: Settings
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
     context, after, number = shown.context, "", settings.completion_candidates or CANDIDATES
-    if settings.completion_confidence:
-        number = 1  # other answers are what the model was less sure of
+    if settings.completion_confidence or not card.device:
+        number = 1  # other answers are what it was less sure of; and only ours can be held to begin with another word
     if card.scores and number > 1 and not model.gap and not model.is_chat:
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)
-    request = request_for(prompt, place, settings, others=number > 1 and (invoked or bool(after)))
+    if prompt.messages or (place.block and not after):
+        number = 1  # of blocks, the shorter is always the more probable one
+    request = request_for(prompt, place, settings, others=(invoked and bool(card.device)) or number > 1)
     return Question(
         request,
         place,
         tags,
         shown.restorations,
-        candidates=number if after else 1,
+        candidates=number,
         has_time=invoked or settings.completion_candidates > 0,
         following=after,
     )

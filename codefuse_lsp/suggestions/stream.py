@@ -35,6 +35,7 @@ class Question:
     tags: tuple[str, ...]  # escaped in the prompt
     restorations: Mapping[str, str]  # placeholders in the prompt
     begun: str = ""  # the beginning of the answer, given beforehand: it stands in the prompt already
+    begun_logprob: float = 0.0  # the natural logarithm of how probable that is
     candidates: int = 1  # answers among which one is chosen, the greedy one among them
     has_time: bool = False  # the others are waited for, however slow the model is
     following: str = ""  # code after the cursor that the prompt does not tell, as the model would read it
@@ -105,6 +106,16 @@ class Stream:
                 return rest
             self._news.clear()
             await self._news.wait()
+
+    @property
+    def log_probability(self) -> float:
+        """The natural logarithm of how probable the answer is, as far as it was told; the healed part is certain."""
+        total, spelt = self.question.begun_logprob, 0
+        for token in self.logprobs:
+            spelt += len(token.token)
+            if spelt > len(self.question.request.heal):
+                total += token.logprob
+        return total
 
     @property
     def tokens_per_s(self) -> float:

@@ -21,9 +21,9 @@ PROBABLE = {" total * 2": -9.0, " len(total)": -8.0, " sum(total)": -7.0, " tota
 class Model:
     """Writes a line for each beginning that an answer is held to, and finds the code below probable after one."""
 
-    def __init__(self, far_end: FarEnd) -> None:
+    def __init__(self, far_end: FarEnd, **card: Any) -> None:
         self.scored: list[str] = []
-        far_end.card = {**far_end.card, "prompt_format": "plain", "scores": True}
+        far_end.card = {**far_end.card, "prompt_format": "plain", "scores": True, **card}
         far_end.script = self.answer
 
     async def answer(self, completion: Completion) -> None:
@@ -32,13 +32,14 @@ class Model:
             self.scored.append(forced)
             score = next((value for text, value in PROBABLE.items() if text in forced), -20.0)
             completion.event(choice(forced, "stop", {"tokens": [forced], "token_logprobs": [score]}))
+        elif completion.heal == " / 2":
+            completion.say(completion.heal)
         elif completion.heal in (" len", " sum"):
             completion.say(completion.heal + "(total)")
         else:
             told = {"tokens": [" total", " * 2"], "token_logprobs": [math.log(0.5), math.log(0.5)]}
             tops = [{text: math.log(p) for text, p in TOP.items()}, {" * 2": math.log(0.5), " / 2": math.log(0.4)}]
-            text = " total * 2" if completion.heal != " / 2" else completion.heal
-            completion.event(choice(text, None, {**told, "top_logprobs": tops}))
+            completion.event(choice(" total * 2", None, {**told, "top_logprobs": tops}))
         completion.end()
 
 
@@ -46,8 +47,10 @@ def choice(text: str, reason: str | None, logprobs: dict[str, Any]) -> dict[str,
     return {"choices": [{"index": 0, "text": text, "finish_reason": reason, "logprobs": logprobs}]}
 
 
-async def opened(open_window: OpenWindow, far_end: FarEnd, **options: Any) -> tuple[Model, Window]:
-    model = Model(far_end)
+async def opened(
+    open_window: OpenWindow, far_end: FarEnd, card: dict[str, Any] | None = None, **options: Any
+) -> tuple[Model, Window]:
+    model = Model(far_end, **(card or {}))
     window = await open_window(**options)
     await window.told("codefuse/status", lambda status: status["state"] == "ready")
     return model, window
@@ -88,3 +91,17 @@ async def test_with_one_candidate_the_code_below_is_told_in_the_prompt(
     model, window = await opened(open_window, far_end, completionCandidates=1)
     assert await shown(window, INVOKED) == ["total * 2"]
     assert "return part" in far_end.asked[-1].prompt and not model.scored
+
+
+async def test_where_the_far_end_judges_nothing_the_most_probable_line_is_shown(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    model, window = await opened(open_window, far_end, {"scores": False})
+    assert await shown(window, INVOKED) == ["len(total)", "total * 2", "total / 2"]
+    assert "return part" in far_end.asked[-1].prompt and not model.scored
+
+
+async def test_a_stranger_is_not_asked_to_begin_with_another_word(open_window: OpenWindow, far_end: FarEnd) -> None:
+    _, window = await opened(open_window, far_end, {"scores": False, "device": ""})
+    assert await shown(window, INVOKED) == ["total * 2"]
+    assert len(far_end.asked) == 1 and "logprobs" not in far_end.asked[0].body

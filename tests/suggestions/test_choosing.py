@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import cursor_context
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob
-from codefuse_lsp.suggestions.choosing import best_first, chosen, is_sure, other_ways
+from codefuse_lsp.suggestions.choosing import chosen, is_unsure, log_probability, other_ways
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.requests import following
@@ -36,6 +36,7 @@ class Model:
 
     def __init__(self, writes: dict[str, str], scores: dict[str, float]) -> None:
         self.writes, self.scores = writes, scores
+        self.probabilities = (0.5, 0.3)  # of the greedy first word, and of another one
         self.asked: list[GenerationRequest] = []
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
@@ -47,9 +48,15 @@ class Model:
             yield Chunk(request.heal + self.writes.get(request.heal, ""), "stop", tuple(self.told(request)))
 
     def told(self, request: GenerationRequest) -> list[TokenLogprob]:
-        if request.logprobs is None:
+        if not request.logprobs:
             return []
-        return [token("\n    ", 1.0), token("a", 0.5, b=0.3), token(" = w", 0.9, **{" = h": 0.08}), token(" * h", 0.99)]
+        first, other = self.probabilities
+        return [
+            token("\n    ", 1.0),
+            token("a", first, b=other),
+            token(" = w", 0.9, **{" = h": 0.08}),
+            token(" * h", 0.99),
+        ]
 
 
 async def fit(text: str, place: Place) -> Outcome:
@@ -95,19 +102,26 @@ async def test_of_a_block_that_code_follows_the_first_line_stands_by_itself_too(
 async def test_what_is_scored_is_the_code_as_it_would_stand_in_the_file() -> None:
     asked = question()
     model = Model({}, {"x": -1.0, "y": -2.0})
-    found = [Suggestion("1", "y = 1)", replaces=1), Suggestion("2", "x = 1")]
-    ranked = await best_first(model, asked, found)  # type: ignore[arg-type]
-    assert [one.id for one in ranked] == ["2", "1"]
-    assert model.asked[1].forced == "\n    x = 1\n    return a\n"
+    assert await log_probability(model, asked, Suggestion("1", "y = 1)", replaces=1)) == -2.0  # type: ignore[arg-type]
+    assert await log_probability(model, asked, Suggestion("2", "x = 1")) == -1.0  # type: ignore[arg-type]
     assert model.asked[0].forced == "\n    y = 1)    return a\n"  # one character gives way
+    assert model.asked[1].forced == "\n    x = 1\n    return a\n"
     assert {(request.heal, request.stop, request.document) for request in model.asked} == {("", (), "")}
+
+
+async def test_where_nobody_judges_what_is_given_the_most_probable_line_is_the_first() -> None:
+    model = Model({"\n    ": "a = w * h", "b": " = w", " = h": " * w"}, {})
+    assert await choose(model, 2, replace(question(), following="")) == ["a = w * h", "b = w", "a = h * w"]
+    model.probabilities = (0.3, 0.5)
+    assert await choose(model, 2, replace(question(), following="")) == ["b = w", "a = w * h", "a = h * w"]
 
 
 def test_other_ways_begin_with_what_is_healed_and_the_most_probable_comes_first() -> None:
     stream = Stream.__new__(Stream)
     stream.question = question()
     stream.logprobs = Model({}, {}).told(stream.question.request)
-    assert other_ways(stream) == [("\n    ", "b"), ("\n    a", " = h")]
+    assert [way[:2] for way in other_ways(stream)] == [("\n    ", "b"), ("\n    a", " = h")]
+    assert [way[2] for way in other_ways(stream)] == pytest.approx([math.log(0.3), math.log(0.5 * 0.08)])
 
 
 @pytest.mark.parametrize("broken", ["\ufffd", "  ", ""])
@@ -118,11 +132,11 @@ def test_half_a_character_and_white_space_are_no_other_way(broken: str) -> None:
     assert other_ways(stream) == []
 
 
-def test_a_model_is_sure_when_its_whole_answer_is_probable() -> None:
+def test_a_model_is_unsure_unless_its_whole_answer_is_probable() -> None:
     stream = Stream.__new__(Stream)
-    for probabilities, sure in [((0.99, 0.95), True), ((0.9, 0.8), False), ((), False)]:
+    for probabilities, unsure in [((0.99, 0.95), False), ((0.9, 0.8), True), ((), False)]:
         stream.logprobs = [token("a", probability) for probability in probabilities]
-        assert is_sure(stream) is sure
+        assert is_unsure(stream) is unsure
 
 
 @pytest.mark.parametrize(
