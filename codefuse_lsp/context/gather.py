@@ -95,6 +95,7 @@ class Gatherer:
     def forget_all(self) -> None:
         """Drop what is remembered, when files that it came from may no more be read."""
         self._memory.clear()
+        self._answered = None
 
     def close(self) -> None:
         """Let go of the threads; what is running is not waited for."""

@@ -19,6 +19,7 @@ from codefuse_lsp.generation.request import (
     Chunk,
     GenerationRequest,
     ModelCard,
+    speakable,
     to_chat_wire,
     to_wire,
     without_extras,
@@ -85,7 +86,7 @@ class Client:
     async def count_tokens(self, prompt: str) -> int | None:
         """Return the number of tokens of a prompt, or None where the far end cannot count."""
         try:
-            answer = await self._json("POST", "/tokenize", {"prompt": prompt, "add_special_tokens": False})
+            answer = await self._json("POST", "/tokenize", {"prompt": speakable(prompt), "add_special_tokens": False})
         except RequestRefused as error:
             if error.status in (404, 405, 501):
                 return None

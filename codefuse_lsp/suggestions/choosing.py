@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from codefuse_lsp.context.secrets import conceal
@@ -27,50 +27,61 @@ SURE = math.log(0.8)  # an answer that is more probable than this has no rival
 WARMTH = 0.7  # the temperature of other answers, where a far end does not tell what else it might have written
 QUICK = 60.0  # tokens a second, at which others take no longer than a pause between two keys
 ALTERNATIVES = 2  # shown beside the best one where the user asked
+LAST_WORD_CHARS = 32
 PATIENCE_S = 4.0  # that the user waits for other answers; what is not there by then is left out
+
+OPENERS = (":", "{", "(", "[", ",", "\\", "=")  # at the end of a line: more of the same has to follow
 
 Fit = Callable[[str, Place], Awaitable[Outcome]]
 
 
 async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int) -> list[Suggestion]:
-    """Return what can be shown of an answer and of up to `number` others, the best first.
+    """Return what can be shown of an answer and of up to `number` others, the best first where there is a choice.
 
     Of a block, its first line stands by itself, too: where code follows, one line may be all that is missing. Raises
     CodeFuseError when the model is gone.
     """
-    found: dict[str, tuple[Suggestion, float]] = {}
+    found: dict[str, tuple[Suggestion, Stream]] = {}
     for stream in (greedy, *await others(connection, greedy, number)):
         for text, place in _readings(stream):
             if isinstance(outcome := await fit(text, place), Suggestion):
-                found.setdefault(outcome.text, (outcome, stream.log_probability))
-    suggestions, own = [one for one, _ in found.values()], [probability for _, probability in found.values()]
-    if greedy.question.following and len(found) > 1:
-        own = await asyncio.gather(*(log_probability(connection, greedy.question, one) for one in suggestions))
-    return [suggestions[index] for index in sorted(range(len(own)), key=lambda index: -own[index])]
+                found.setdefault(outcome.text, (outcome, stream))
+    if len(found) < 2 or greedy.question.candidates < 2:
+        return [suggestion for suggestion, _ in found.values()]
+    probable = {}
+    for text, (suggestion, stream) in found.items():  # one by one: each finds the prompt in the slot of the last
+        probable[text] = stream.log_probability
+        if (question := greedy.question).following:
+            probable[text] = await log_probability(connection, question, suggestion, stream.restored)
+    return [found[text][0] for text in sorted(probable, key=lambda text: -probable[text])]
 
 
 def _readings(stream: Stream) -> list[tuple[str, Place]]:
-    """Return an answer, and its first line where it may be a block that code follows."""
-    text, place = stream.written, replace(stream.question.place, is_cut=stream.is_cut)
-    if not place.block or not stream.question.following:
-        return [(text, place)]
+    """Return an answer; of a block that code follows, also its first line, unless that only opens something."""
+    text, place = stream.sure(stream.written), replace(stream.question.place, is_cut=stream.is_cut)
     start = len(text) - len(text.lstrip())
     line = text[:start] + text[start:].partition("\n")[0]
+    if not place.block or not stream.question.following or line.rstrip().endswith(OPENERS):
+        return [(text, place)]
     return [(text, place), (line, replace(place, block=False, is_cut=False))]
 
 
 def num_others(greedy: Stream, *, again: bool) -> int:
     """Return how many answers are worth waiting for beside the greedy one; `again` where the user wants others."""
-    question, others = greedy.question, greedy.question.candidates - 1
+    others = greedy.question.candidates - 1
     if again:
         return max(others, ALTERNATIVES)
-    is_quick = question.has_time or greedy.tokens_per_s >= QUICK
-    return others if is_quick and is_unsure(greedy) else 0
+    return others if greedy.written.strip() and is_unsure(greedy) else 0
 
 
 def is_unsure(stream: Stream) -> bool:
     """Whether a model told that it might well have written something else."""
-    return bool(stream.logprobs) and sum(token.logprob for token in stream.logprobs) <= SURE
+    return bool(stream.logprobs) and stream.log_probability <= SURE
+
+
+def is_quick(stream: Stream) -> bool:
+    """Whether a model writes so fast that others would hardly be noticed."""
+    return stream.tokens_per_s is not None and stream.tokens_per_s >= QUICK
 
 
 def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
@@ -84,9 +95,11 @@ def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     for token in stream.logprobs:
         for text, logprob in token.top:
             way = before + text
-            if text != token.token and "\ufffd" not in way and way.startswith(heal) and way[len(heal) :].strip():
+            is_other = bool(text) and not token.token.startswith(text) and "\ufffd" not in way
+            if is_other and way.startswith(heal) and way[len(heal) :].strip():
                 ways[before, text] = elders + logprob
-        before, elders = before + token.token, elders + token.logprob
+        before += token.token
+        elders += token.logprob if len(before) > len(heal) else 0.0  # the healed text is certain
     return sorted(((*way, logprob) for way, logprob in ways.items()), key=lambda way: -way[2])
 
 
@@ -111,12 +124,12 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
 
 
 def _other_questions(greedy: Stream, number: int) -> list[Question]:
-    question, request = greedy.question, replace(greedy.question.request, document="", logprobs=0)
+    question, request = greedy.question, replace(greedy.question.request, document="")
     if ways := other_ways(greedy)[:number]:
         return [
             replace(
                 question,
-                request=replace(request, prompt=request.prompt + before, heal=text),
+                request=replace(request, prompt=request.prompt + before, heal=text, logprobs=0),
                 begun=(before + text)[len(request.heal) :],
                 begun_logprob=logprob,
             )
@@ -125,14 +138,26 @@ def _other_questions(greedy: Stream, number: int) -> list[Question]:
     return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
 
 
-async def log_probability(connection: Connection, question: Question, suggestion: Suggestion) -> float:
-    """Return the logarithm of how probable a suggestion is together with the code that follows it."""
+async def log_probability(
+    connection: Connection, question: Question, suggestion: Suggestion, restorations: Mapping[str, str]
+) -> float:
+    """Return the logarithm of how probable a suggestion is together with the code that follows it.
+
+    `restorations` are the secrets that the model wrote placeholders of.
+    """
     context, request = question.place.context, question.request
-    text = escape(conceal(suggestion.text, question.restorations), question.tags).replace(context.line_end, "\n")
-    forced = request.heal + text + question.following[suggestion.replaces :]
-    asked = replace(request, heal="", stop=(), forced=forced, logprobs=0, document="")
-    total = 0.0
-    async with contextlib.aclosing(connection.generate(asked)) as chunks:
+    text = escape(conceal(suggestion.text.replace(context.line_end, "\n"), restorations), question.tags)
+    start = _last_word(request.prompt)
+    forced = request.prompt[start:] + request.heal + text + question.following[suggestion.replaces :]
+    judged = replace(request, prompt=request.prompt[:start], forced=forced, heal="", stop=(), max_tokens=1)
+    total, is_told = 0.0, False
+    async with contextlib.aclosing(connection.generate(replace(judged, logprobs=0, document=""))) as chunks:
         async for chunk in chunks:
-            total += sum(token.logprob for token in chunk.logprobs)
-    return total
+            total, is_told = total + sum(token.logprob for token in chunk.logprobs), is_told or bool(chunk.logprobs)
+    return total if is_told else -math.inf
+
+
+def _last_word(prompt: str) -> int:
+    """Return where a prompt's last word begins: it is judged with all alike, however each makes a tokenizer part it."""
+    start = max(len(prompt) - LAST_WORD_CHARS, prompt.rfind(" "), prompt.rfind("\n"))
+    return start if start > 0 else len(prompt)

@@ -18,13 +18,12 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import GenerationRequest
+from codefuse_lsp.generation.request import GenerationRequest, ModelCard
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.cache import AnswerCache
-from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, num_others
-from codefuse_lsp.suggestions.confidence import cut_at_doubt
+from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, num_others
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted
@@ -79,6 +78,7 @@ class Suggester:
         self._looking = ThreadPoolExecutor(1, "surroundings")
         self._last_invoked: CursorContext | None = None
         self._has_calibrated = False
+        self._seems_quick: bool | None = None  # the model, when it last wrote
 
     @property
     def settings(self) -> Settings:
@@ -181,10 +181,12 @@ class Suggester:
 
     async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
         patience_s = self.settings.completion_timeout * (PATIENCE if asked.invoked else 1)
+        until, is_late = time.monotonic() + patience_s, False
         try:
             async with asyncio.timeout(patience_s):
                 stream, rest = await self._written(asked, place, prepared, account)
         except TimeoutError:
+            is_late = True
             if account.stream is None or not (rest := account.stream.so_far_at(asked.context)).strip():
                 return Silence("too slow", f"No text came within {patience_s:g} s.")
             stream = account.stream
@@ -192,12 +194,14 @@ class Suggester:
         if stream.failure is not None:
             return stream.failure
         self._learn(stream)
-        sure = self._sure(stream, rest)
+        sure = stream.sure(rest)
         if rest.strip() and not sure.strip():
             return Silence("unsure", "The model finds its own first word improbable (setting completion_confidence).")
         shown = await self._fit(sure, replace(place, is_cut=stream.is_cut), prepared, account)
-        if account.source == "model" and (number := num_others(stream, again=account.wants_others)):
-            shown = await self._chosen(shown, stream, prepared, number, invoked=asked.invoked)
+        if account.source == "model" and not is_late and (number := num_others(stream, again=account.wants_others)):
+            with contextlib.suppress(TimeoutError, CodeFuseError):
+                async with asyncio.timeout(until - time.monotonic()):
+                    shown = await self._chosen(shown, stream, prepared, number, invoked=asked.invoked)
         if isinstance(shown, Suggestion) and self._looks_ahead():
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
@@ -210,11 +214,7 @@ class Suggester:
         async def fit(text: str, place: Place) -> Outcome:
             return (await self._in_thread(fitted, text, place, prepared.syntax)).outcome
 
-        try:
-            ranked = await chosen(self._connection, stream, fit, number)
-        except CodeFuseError:
-            ranked = []
-        if not ranked:
+        if not (ranked := await chosen(self._connection, stream, fit, number)):
             return shown
         best, context = ranked[0], stream.question.place.context
         if not isinstance(shown, Suggestion) or best.text != shown.text:  # what is kept is what is typed through
@@ -234,7 +234,9 @@ class Suggester:
         with account.timed("waited_s"):
             await asyncio.sleep(self._debounce.delay(moment_of(asked), account.seconds))
         ready = await self._connection.wait()
-        question = question_for(place, prepared.shown, ready.card, self.settings, invoked=asked.invoked)
+        question = question_for(
+            place, prepared.shown, ready.card, self.settings, invoked=asked.invoked, quick=self._is_quick(ready.card)
+        )
         account.source = "model"
         self._running.begin(stream := Stream(self._connection, question, self._keep))
         rest = await self._followed(stream, asked, place, account)
@@ -280,13 +282,14 @@ class Suggester:
         """Remember an answer that has come to its end."""
         if stream.failure is None:
             place, now = stream.question.place, time.monotonic()
-            text = opened(self._sure(stream, stream.written), place)
+            text = opened(stream.sure(stream.written), place)
             self._cache.store(place.context, text, now=now, is_cut=stream.is_cut)
 
-    def _sure(self, stream: Stream, text: str) -> str:
-        return cut_at_doubt(text, stream.logprobs, self.settings.completion_confidence).text
+    def _is_quick(self, card: ModelCard) -> bool:
+        return card.on_gpu if self._seems_quick is None else self._seems_quick
 
     def _learn(self, stream: Stream) -> None:
+        self._seems_quick = self._seems_quick if stream.tokens_per_s is None else is_quick(stream)
         if stream.has_ended:
             self._debounce.answered(stream.took_s)
         if stream.usage is not None:

@@ -39,14 +39,24 @@ def model_format(card: ModelCard, settings: Settings) -> ModelFormat:
     )
 
 
-def question_for(place: Place, shown: Shown, card: ModelCard, settings: Settings, *, invoked: bool = False) -> Question:
-    """Return what a model is asked at a place, and how many answers are worth waiting for."""
+def question_for(
+    place: Place, shown: Shown, card: ModelCard, settings: Settings, *, invoked: bool = False, quick: bool = False
+) -> Question:
+    """Return what a model is asked at a place, and among how many answers is chosen there.
+
+    Among several where the user has asked and waits, or a model is quick; never for a far end that is not ours, since
+    it cannot be held to begin with another word, nor where only what the model is sure of is shown.
+    """
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
-    context, after, number = shown.context, "", settings.completion_candidates or CANDIDATES
+    context, after, number = (
+        shown.context,
+        "",
+        settings.completion_candidates or (CANDIDATES if invoked or quick else 1),
+    )
     if settings.completion_confidence or not card.device:
-        number = 1  # other answers are what it was less sure of; and only ours can be held to begin with another word
-    if card.scores and number > 1 and not model.gap and not model.is_chat:
+        number = 1
+    if card.scores and number > 1 and not model.gap and not model.is_chat and context.suffix.strip():
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)
     if prompt.messages or (place.block and not after):
@@ -57,17 +67,20 @@ def question_for(place: Place, shown: Shown, card: ModelCard, settings: Settings
         place,
         tags,
         shown.restorations,
+        least=settings.completion_confidence,
         candidates=number,
-        has_time=invoked or settings.completion_candidates > 0,
         following=after,
     )
 
 
 def following(suffix: str) -> str:
     """Return as much of the code after the cursor as decides between answers, in whole lines where there are any."""
-    lines = suffix.splitlines(keepends=True)[: FOLLOWING_LINES + 1]  # the first is the rest of the cursor's own
-    text = "".join(lines)[:FOLLOWING_CHARS]
-    return text[: text.rfind("\n", 1)] if "\n" in text[1:] else text
+    lines = suffix.rstrip().splitlines(keepends=True)[: FOLLOWING_LINES + 1]  # the first is the rest of the cursor's
+    text = "".join(lines)
+    if len(text) <= FOLLOWING_CHARS:
+        return text.rstrip("\n")
+    text = text[:FOLLOWING_CHARS]
+    return text[: text.rfind("\n")] if text.rstrip("\n").rfind("\n") > 0 else text
 
 
 def request_for(prompt: Prompt, place: Place, settings: Settings, *, others: bool = False) -> GenerationRequest:

@@ -20,9 +20,11 @@ from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, 
 from codefuse_lsp.prompts.asking import continuation
 from codefuse_lsp.prompts.escape import restore
 from codefuse_lsp.suggestions.cache import Running
+from codefuse_lsp.suggestions.confidence import cut_at_doubt
 from codefuse_lsp.suggestions.filters import Place, is_whole
 from codefuse_lsp.suggestions.outcome import Silence
 
+LEAST_TIMED = 6  # tokens of an answer, to tell how fast it was written
 GRACE_S = 0.5  # that an answer goes on without anybody who follows it: the next keystroke's request may
 
 
@@ -36,8 +38,8 @@ class Question:
     restorations: Mapping[str, str]  # placeholders in the prompt
     begun: str = ""  # the beginning of the answer, given beforehand: it stands in the prompt already
     begun_logprob: float = 0.0  # the natural logarithm of how probable that is
+    least: float = 0.0  # probability of a token, below which the answer is cut
     candidates: int = 1  # answers among which one is chosen, the greedy one among them
-    has_time: bool = False  # the others are waited for, however slow the model is
     following: str = ""  # code after the cursor that the prompt does not tell, as the model would read it
 
 
@@ -55,7 +57,7 @@ class Stream:
         self.failure: Silence | None = None
         self.has_ended = self.is_cut = False
         self.first_token_s: float | None = None  # seconds from the question
-        self.took_s = 0.0
+        self.took_s = self._last_s = 0.0
         self._connection = connection
         self._when_ended = when_ended
         self._begun = time.perf_counter()
@@ -107,6 +109,16 @@ class Stream:
             self._news.clear()
             await self._news.wait()
 
+    def sure(self, text: str) -> str:
+        """Return the beginning of a text of the answer that the model was sure enough of."""
+        return cut_at_doubt(text, self.logprobs, self.question.least).text
+
+    @property
+    def restored(self) -> dict[str, str]:
+        """The placeholders that the model wrote, and what they stand for."""
+        wrote = self.question.begun + self.raw
+        return {name: secret for name, secret in self.question.restorations.items() if name in wrote}
+
     @property
     def log_probability(self) -> float:
         """The natural logarithm of how probable the answer is, as far as it was told; the healed part is certain."""
@@ -118,10 +130,11 @@ class Stream:
         return total
 
     @property
-    def tokens_per_s(self) -> float:
-        """How fast it was written."""
-        wrote_s = self.took_s - (self.first_token_s or 0.0)
-        return len(self.logprobs) / wrote_s if wrote_s > 0 else 0.0
+    def tokens_per_s(self) -> float | None:
+        """How fast it was written; None where there was too little to tell."""
+        if self.usage is None or self.usage.completion_tokens < LEAST_TIMED or self.first_token_s is None:
+            return None
+        return (self.usage.completion_tokens - 1) / max(self._last_s - self.first_token_s, 1e-3)
 
     def close(self) -> None:
         """Cancel what is left of it."""
@@ -151,6 +164,7 @@ class Stream:
         """Take in a piece; return whether more is wanted."""
         if self.first_token_s is None and (chunk.text or chunk.finish_reason):
             self.first_token_s = time.perf_counter() - self._begun
+        self._last_s = time.perf_counter() - self._begun
         self.raw += chunk.text
         self.logprobs += chunk.logprobs
         self.usage = chunk.usage or self.usage

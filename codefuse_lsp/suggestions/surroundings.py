@@ -112,6 +112,7 @@ class Surroundings:
         if (tuple(ignored), tuple(languages_off)) != self._rules:
             self._rules = (tuple(ignored), tuple(languages_off))
             self.ignore = Ignore(self._folders, *self._rules)
+            self._gatherer.forget_all()
 
     def open_folders(self, folders: Iterable[str | Path]) -> None:
         """Read in these folders and no others, from now on; for the thread that prepares."""

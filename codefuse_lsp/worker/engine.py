@@ -81,7 +81,8 @@ class Engine:
         requests wait.
         """
         tokenizer = self.loaded.tokenizer
-        ids = await asyncio.to_thread(tokenizer.encode, request.prompt, request.add_special_tokens)
+        ids = await asyncio.to_thread(tokenizer.encode, request.prompt + request.forced, request.add_special_tokens)
+        self._check_length(ids, request)
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[Chunk | Exception] = asyncio.Queue()
 
@@ -93,7 +94,6 @@ class Engine:
             sequences: list[Sequence] = [await asyncio.to_thread(ScoredText, request, ids, tokenizer, deliver)]
         else:
             sequences = [Sequence(request, ids, tokenizer, self._index, deliver, choice) for choice in range(request.n)]
-        self._check_length(sequences[0].token_ids, request)
         self._submit(sequences[:1])
         left, others = request.n, sequences[1:]
         try:

@@ -15,18 +15,18 @@ from codefuse_lsp.worker.prefixes import common_prefix
 from codefuse_lsp.worker.sequence import Deliver, Sequence
 from codefuse_lsp.worker.tokenizer import Tokenizer
 
+MOST_SCORED = 64  # tokens in one pass
+
 
 class ScoredText(Sequence):
     """The state of one answer that is only judged."""
 
     writes = False
 
-    def __init__(
-        self, request: GenerationRequest, prompt_ids: Ids[int], tokenizer: Tokenizer, deliver: Deliver
-    ) -> None:
-        ids = tokenizer.encode(request.prompt + request.forced, request.add_special_tokens)
+    def __init__(self, request: GenerationRequest, ids: Ids[int], tokenizer: Tokenizer, deliver: Deliver) -> None:
+        """`ids` are those of prompt and answer together: there the prompt's last tokens may be others than alone."""
         super().__init__(request, ids, tokenizer, None, deliver)
-        # Where both are spelt as one text, the prompt's last tokens may be others than when it stands alone.
+        prompt_ids = tokenizer.encode(request.prompt, request.add_special_tokens)
         self.num_prompt = max(1, common_prefix(prompt_ids, ids, len(ids) - 1))
         self._found: dict[int, float] = {}  # by place; a text that was preempted is read twice
 
@@ -34,6 +34,11 @@ class ScoredText(Sequence):
     def reusable_ids(self) -> list[int]:
         """The tokens whose logits nobody wants."""
         return self.token_ids[: self.num_prompt]
+
+    def pending(self, limit: int) -> list[int]:
+        """Return the next ids to be read; few of the answer at once, for each has a whole vocabulary of logits."""
+        read = len(self.slot.token_ids) if self.slot else 0
+        return super().pending(min(limit, max(self.num_prompt - 1 - read, 0) + MOST_SCORED))
 
     def draft(self) -> list[int]:
         """Return no guesses: what follows is known."""

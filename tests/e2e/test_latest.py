@@ -89,7 +89,7 @@ async def test_what_is_typed_of_a_suggestion_and_taken_back_is_answered_without_
 
 
 async def test_who_asks_again_at_the_same_place_gets_others_to_choose_from(window: Window, far_end: FarEnd) -> None:
-    said = iter([" * height", " * height", " + height", " * 2"])
+    said = iter([" * height", " * height", " + height", " * 2", " * 3"])
 
     async def script(completion: Completion) -> None:
         completion.head()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import cursor_context
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob
-from codefuse_lsp.suggestions.choosing import chosen, is_unsure, log_probability, other_ways
+from codefuse_lsp.suggestions.choosing import chosen, is_unsure, log_probability, num_others, other_ways
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.requests import following
@@ -19,12 +19,12 @@ from codefuse_lsp.suggestions.stream import Question, Stream
 LINES = ["def area(w, h):\n", "    \n", "    return a\n"]
 
 
-def question(heal: str = "\n    ", after: str = "\n    return a\n") -> Question:
+def question(heal: str = "\n    ", after: str = "\n    return a") -> Question:
     context = cursor_context(
         LINES, 1, 4, uri="file:///a.py", path="/a.py", language="python", version=1, budget_chars=999
     )
     request = GenerationRequest("def area(w, h):", temperature=0.0, heal=heal, stop=("\n",), logprobs=5)
-    return Question(request, Place(context, block=False), (), {}, following=after)
+    return Question(request, Place(context, block=False), (), {}, candidates=4, following=after)
 
 
 def token(text: str, probability: float, **others: float) -> TokenLogprob:
@@ -97,15 +97,18 @@ async def test_of_a_block_that_code_follows_the_first_line_stands_by_itself_too(
     model = Model({"\n    ": "a = w\n    b = h"}, {"a = w\n    return": -1.0, "a = w\n    b = h\n    return": -2.0})
     assert await choose(model, 0, asked) == ["a = w", "a = w\n    b = h"]
     assert await choose(model, 0, replace(asked, following="")) == ["a = w\n    b = h"]
+    model.writes["\n    "] = "if w:\n        a = h"
+    assert await choose(model, 0, asked) == ["if w:\n        a = h"]  # a header is nothing by itself
 
 
 async def test_what_is_scored_is_the_code_as_it_would_stand_in_the_file() -> None:
     asked = question()
     model = Model({}, {"x": -1.0, "y": -2.0})
-    assert await log_probability(model, asked, Suggestion("1", "y = 1)", replaces=1)) == -2.0  # type: ignore[arg-type]
-    assert await log_probability(model, asked, Suggestion("2", "x = 1")) == -1.0  # type: ignore[arg-type]
-    assert model.asked[0].forced == "\n    y = 1)    return a\n"  # one character gives way
-    assert model.asked[1].forced == "\n    x = 1\n    return a\n"
+    assert await log_probability(model, asked, Suggestion("1", "y = 1)", replaces=1), {}) == -2.0  # type: ignore[arg-type]
+    assert await log_probability(model, asked, Suggestion("2", "x = 1"), {}) == -1.0  # type: ignore[arg-type]
+    assert {request.prompt for request in model.asked} == {"def area(w,"}
+    assert model.asked[0].forced == " h):\n    y = 1)    return a"  # one character gives way
+    assert model.asked[1].forced == " h):\n    x = 1\n    return a"
     assert {(request.heal, request.stop, request.document) for request in model.asked} == {("", (), "")}
 
 
@@ -116,6 +119,31 @@ async def test_where_nobody_judges_what_is_given_the_most_probable_line_is_the_f
     assert await choose(model, 2, replace(question(), following="")) == ["b = w", "a = w * h", "a = h * w"]
 
 
+async def test_where_nothing_is_chosen_other_answers_stand_in_the_order_of_their_first_words() -> None:
+    model = Model({"\n    ": "a = w * h", "b": "", " = h": " * w"}, {})
+    asked = replace(question(), following="", candidates=1)  # a block: the shortest would always win
+    assert await choose(model, 2, asked) == ["a = w * h", "b", "a = h * w"]
+
+
+async def test_where_a_model_writes_nothing_others_are_asked_for_only_when_the_user_wants_them() -> None:
+    stream = Stream(Model({"\n    ": ""}, {}), question())  # type: ignore[arg-type]
+    await stream.rest_at(stream.question.place.context, stream.question.place)
+    assert (num_others(stream, again=False), num_others(stream, again=True)) == (0, 3)
+
+
+async def test_a_secret_over_several_lines_is_no_more_told_to_the_judge_than_to_the_writer() -> None:
+    lines = ["def area(w, h):\r\n", "    \r\n", "    return a\r\n"]
+    context = cursor_context(
+        lines, 1, 4, uri="file:///a.py", path="/a.py", language="python", version=1, budget_chars=999
+    )
+    asked = question()
+    asked = replace(asked, place=replace(asked.place, context=context))
+    model = Model({}, {"KEY": -1.0})
+    written = Suggestion("1", "key = 'line one\r\nline two'")
+    await log_probability(model, asked, written, {"KEY": "line one\nline two"})  # type: ignore[arg-type]
+    assert "key = 'KEY'" in model.asked[0].forced and "\r" not in model.asked[0].forced
+
+
 def test_other_ways_begin_with_what_is_healed_and_the_most_probable_comes_first() -> None:
     stream = Stream.__new__(Stream)
     stream.question = question()
@@ -124,16 +152,17 @@ def test_other_ways_begin_with_what_is_healed_and_the_most_probable_comes_first(
     assert [way[2] for way in other_ways(stream)] == pytest.approx([math.log(0.3), math.log(0.5 * 0.08)])
 
 
-@pytest.mark.parametrize("broken", ["\ufffd", "  ", ""])
-def test_half_a_character_and_white_space_are_no_other_way(broken: str) -> None:
+@pytest.mark.parametrize("broken", ["\ufffd", "  ", "", "a"])
+def test_what_is_no_text_of_its_own_is_no_other_way(broken: str) -> None:
     stream = Stream.__new__(Stream)
     stream.question = question()
-    stream.logprobs = [token("\n    ", 1.0), token("a", 0.5, **{broken: 0.4})]
+    stream.logprobs = [token("\n    ", 1.0), token("ab", 0.5, **{broken: 0.4}), token("c", 0.5, **{"": 0.4})]
     assert other_ways(stream) == []
 
 
 def test_a_model_is_unsure_unless_its_whole_answer_is_probable() -> None:
     stream = Stream.__new__(Stream)
+    stream.question = question(heal="")
     for probabilities, unsure in [((0.99, 0.95), False), ((0.9, 0.8), True), ((), False)]:
         stream.logprobs = [token("a", probability) for probability in probabilities]
         assert is_unsure(stream) is unsure
@@ -143,10 +172,13 @@ def test_a_model_is_unsure_unless_its_whole_answer_is_probable() -> None:
     ("suffix", "expected"),
     [
         ("", ""),
-        ("\n", "\n"),
+        ("\n", ""),
+        ("\n\n  \n", ""),
         (")\n    return a\n", ")\n    return a"),
+        ("\n\nreturn x", "\n\nreturn x"),
         ("\na\nb\nc\nd\ne\nf\ng\nh\n", "\na\nb\nc\nd\ne\nf"),
         ("\n" + "x" * 500, "\n" + "x" * 299),
+        ("\nab\n" + "x" * 500, "\nab"),
         ("x" * 500, "x" * 300),
     ],
 )
