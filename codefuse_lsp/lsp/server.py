@@ -24,7 +24,7 @@ from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.content import SCHEME, Views
-from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.lsp.document import Document, path_in
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
@@ -108,11 +108,16 @@ class CodeFuseServer(LanguageServer):
             self.folders,
             settings.ignore,
             settings.languages_off,
-            open_documents=lambda: tuple(self.snapshots.values()),
+            open_documents=self._open_documents,
             key_folder=data,
         )
         log = RequestLog(data / LOG_NAME if settings.completion_log else None)
         return Suggester(self.connection, settings, Trace(data / FILE_NAME), surroundings, log)
+
+    def _open_documents(self) -> tuple[Snapshot, ...]:
+        """Return the open documents, files before what stands for another version of one; any thread may ask."""
+        known = sorted(self.snapshots.items(), key=lambda item: not item[0].startswith("file:"))
+        return tuple(snapshot for _, snapshot in known)
 
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""
@@ -232,10 +237,13 @@ class CodeFuseServer(LanguageServer):
         return self.workspace.get_notebook_document(cell_uri=document.uri)
 
     def path_of(self, document: Document) -> str:
-        """Return where a document lies, a cell with its notebook; the uri, where that is no file."""
+        """Return where a document lies, a cell with its notebook; one that is no file, such as git's, where it would.
+
+        Rules hold for it there: an old version of a file may be read if the file may.
+        """
         notebook = self.notebook(document)
         uri = document.uri if notebook is None else notebook.uri
-        return to_fs_path(uri) or uri
+        return path_in(uri) or uri.partition(":")[0]
 
     def rule_against(self, document: Document) -> str | None:
         """Return a sentence that says why a document never enters a prompt; looks at the disk, so not on the loop."""

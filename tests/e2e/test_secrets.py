@@ -143,3 +143,42 @@ async def test_a_language_in_which_ghost_text_is_off_may_be_asked_about(
     uri, cursor = window.show("a = 1\n‸")
     assert (await say(window, "well?", references=[{"uri": uri}]))["leftOut"] == []
     assert len(await window.actions(uri, cursor)) == 2
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "git:{root}/.env?%7B%22ref%22%3A%22HEAD%22%7D",
+        "gitlens://f00{root}/.env?ref",
+        "git:{root}/%2Eenv",
+        "vscode-notebook-cell:{root}/secrets.json#W0",
+    ],
+)
+async def test_what_is_no_file_but_stands_for_one_is_under_its_rules(window: Window, far_end: FarEnd, uri: str) -> None:
+    uri = uri.format(root=window.root)
+    window.open(uri, "python", "color = 'mauve'\nsize = \n")
+    assert await window.ghost_at(uri, {"line": 1, "character": 7}) is None
+    assert (await window.why())["outcome"] == "ignored file"
+    (sentence,) = (await say(window, "well?", references=[{"uri": uri}]))["leftOut"]
+    assert "usually hold" in sentence
+    assert "mauve" not in saw(far_end)
+
+
+async def test_another_version_of_a_file_that_is_ignored_is_refused(
+    open_window: OpenWindow, far_end: FarEnd, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("plans/\n", "utf-8")
+    window = await open_window()
+    uri = f"git:{tmp_path}/plans/takeover.py?ref"
+    window.open(uri, "python", "def buy():\n    return 'everything'\n")
+    (sentence,) = (await say(window, "well?", references=[{"uri": uri}]))["leftOut"]
+    assert "plans/takeover.py is ignored by the pattern 'plans/'" in sentence
+    assert "everything" not in saw(far_end)
+
+
+@pytest.mark.parametrize("uri", ["sftp://user:{password}@host/app.py", "sftp://user:{password}@host"])
+async def test_the_password_in_a_uri_is_not_told(window: Window, far_end: FarEnd, uri: str) -> None:
+    uri = uri.format(password="swordfish")
+    window.open(uri, "python", "answer = 42\n")
+    assert (await say(window, "well?", references=[{"uri": uri}]))["leftOut"] == []
+    assert "answer = 42" in saw(far_end) and "swordfish" not in saw(far_end)
