@@ -157,10 +157,11 @@ class CodeFuseServer(LanguageServer):
         except (ClientSilent, JsonRpcException):
             return
         if answer and isinstance(answer[0], Mapping):
-            self.take_client_settings(answer[0])
+            self._warn(self._layers.take_all_from_client(answer[0]))
+            self._use_settings()
 
     def take_client_settings(self, values: Mapping[str, Any]) -> None:
-        """Take the client's settings for the workspace, a part or all of them."""
+        """Take what the client has changed of its settings for the workspace."""
         self._warn(self._layers.take_from_client(values))
         self._use_settings()
 
