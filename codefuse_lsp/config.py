@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -195,9 +196,13 @@ def load(cli: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None
 def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Read a settings file; a missing one is empty, an unreadable one is empty with a sentence."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe may never end, nor a device
+            return {}, [] if path == Path(os.devnull) else [f"{path} is not a regular file; it was left out."]
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             return {}, [f"{path} is larger than a settings file can be; it was left out."]
-        return tomllib.loads(path.read_text("utf-8")), []
+        return tomllib.loads(content.decode("utf-8")), []
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
