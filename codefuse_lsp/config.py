@@ -263,16 +263,7 @@ def _allowed(name: str, value: Any, current: Any) -> Any:
 def _bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    words = {
-        "1": True,
-        "true": True,
-        "on": True,
-        "yes": True,
-        "0": False,
-        "false": False,
-        "off": False,
-        "no": False,
-    }
+    words = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(("0", "false", "off", "no"), False)
     if isinstance(value, str) and value.lower() in words:
         return words[value.lower()]
     raise ValueError("is neither true nor false")
