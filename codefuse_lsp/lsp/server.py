@@ -84,6 +84,7 @@ class CodeFuseServer(LanguageServer):
         self.connection: Connection
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
+        self.read_notebooks: dict[str, object] = {}  # by uri; how they were last read, for those who take snapshots
         self._history: asyncio.Task[Conversations] | None = None
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
@@ -115,9 +116,11 @@ class CodeFuseServer(LanguageServer):
         return Suggester(self.connection, settings, Trace(data / FILE_NAME), surroundings, log)
 
     def _open_documents(self) -> tuple[Snapshot, ...]:
-        """Return the open documents, files before what stands for another version of one; any thread may ask."""
-        known = sorted(self.snapshots.items(), key=lambda item: not item[0].startswith("file:"))
-        return tuple(snapshot for _, snapshot in known)
+        """Return one open document of each path, the file rather than another version of it; any thread may ask."""
+        found: dict[str, Snapshot] = {}
+        for _, snapshot in sorted(self.snapshots.items(), key=lambda item: not item[0].startswith("file:")):
+            found.setdefault(snapshot.path, snapshot)
+        return tuple(found.values())
 
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""

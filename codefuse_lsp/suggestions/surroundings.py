@@ -153,7 +153,7 @@ class Surroundings:
     def _neighbours(self, cursor: Cursor, deadline: float) -> Sequence[Document]:
         """Return the document itself, the open ones, and files of its folder that are not open."""
         opened = filter(self._is_readable, self._open_documents())
-        found: dict[str, Document] = {}
-        for document in (cursor.document, *opened, *self._nearby.documents(cursor, deadline)):
-            found.setdefault(document.path, document)  # of two versions of a file, the one being edited
+        found = {document.path: document for document in (cursor.document, *opened)}
+        for document in self._nearby.documents(cursor, deadline):
+            found.setdefault(document.path, document)
         return list(found.values())
