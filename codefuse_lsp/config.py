@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -39,6 +40,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    workspace_high: float | None = None  # the most that a workspace may ask of the user's machine
 
 
 def _machine(default: Any, help: str, **limits: Any) -> Any:
@@ -123,9 +125,10 @@ class Settings:
     completion_candidates: int = _workspace(
         0,
         "Answers among which ghost text is the one that fits best before the code that follows; "
-        "0 takes 4 where you ask or the model is quick, and 1 else.",
+        "0 takes 4 where you ask or the model is quick, and 1 else. A workspace may ask for 8 at most.",
         low=0,
         high=32,
+        workspace_high=8,
     )
     completion_ahead: str = _machine(
         "auto", "Compute what may come next while nobody asks; auto does so on a GPU.", choices=("auto", "on", "off")
@@ -152,7 +155,8 @@ def apply(
 ) -> tuple[Settings, list[str]]:
     """Lay `values` over `settings`; return the result and a sentence for each value that was left out.
 
-    `source` names where the values come from, for the sentences. With `workspace`, machine-scoped settings are refused.
+    `source` names where the values come from, for the sentences. With `workspace`, machine-scoped settings are refused,
+    and what keeps code private is only added to.
     """
     accepted: dict[str, Any] = {}
     warnings: list[str] = []
@@ -164,7 +168,8 @@ def apply(
             warnings.append(f"{source}: '{name}' can only be set by the user, not by a workspace; it was left out.")
         else:
             try:
-                accepted[name] = _coerce(name, value)
+                found = _coerce(name, value)
+                accepted[name] = _allowed(name, found, getattr(settings, name)) if workspace else found
             except ValueError as error:
                 warnings.append(f"{source}: {name} = {value!r} {error}; keeping {getattr(settings, name)!r}.")
     return replace(settings, **accepted), warnings
@@ -191,9 +196,13 @@ def load(cli: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None
 def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Read a settings file; a missing one is empty, an unreadable one is empty with a sentence."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe may never end, nor a device
+            return {}, [] if path == Path(os.devnull) else [f"{path} is not a regular file; it was left out."]
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             return {}, [f"{path} is larger than a settings file can be; it was left out."]
-        return tomllib.loads(path.read_text("utf-8")), []
+        return tomllib.loads(content.decode("utf-8")), []
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -237,19 +246,24 @@ def _coerce(name: str, value: Any) -> Any:
     return value
 
 
+def _allowed(name: str, value: Any, current: Any) -> Any:
+    """Return what a workspace may make of a setting; raises ValueError for a number that is too much for one.
+
+    It adds to lists, before the user's own entries, the last of which decides; what is off stays off.
+    """
+    if isinstance(value, tuple):
+        return (*(entry for entry in value if entry not in current), *current)
+    if isinstance(value, bool):
+        return value and current
+    if (high := spec(name).workspace_high) is not None and value > high:
+        raise ValueError(f"is more than the {high} that a workspace may ask for")
+    return value
+
+
 def _bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    words = {
-        "1": True,
-        "true": True,
-        "on": True,
-        "yes": True,
-        "0": False,
-        "false": False,
-        "off": False,
-        "no": False,
-    }
+    words = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(("0", "false", "off", "no"), False)
     if isinstance(value, str) and value.lower() in words:
         return words[value.lower()]
     raise ValueError("is neither true nor false")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,30 @@ def test_a_broken_file_is_told_and_left_out(tmp_path: Path, content: bytes) -> N
     values, warnings = config.read_toml(tmp_path / "config.toml")
     assert values == {}
     assert len(warnings) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_a_pipe_in_place_of_a_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / config.WORKSPACE_FILE
+    os.mkfifo(path)
+    found: list[object] = []
+    reading = threading.Thread(target=lambda: found.append(config.read_toml(path)), daemon=True)
+    reading.start()
+    reading.join(10)
+    assert found == [({}, [f"{path} is not a regular file; it was left out."])]
+
+
+def test_a_link_to_a_device_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *given: pytest.fail("read"))
+    monkeypatch.setattr(Path, "read_bytes", lambda *given: pytest.fail("read"))
+    path = tmp_path / config.WORKSPACE_FILE
+    path.symlink_to("/dev/zero" if Path("/dev/zero").exists() else tmp_path)
+    values, (warning,) = config.read_toml(path)
+    assert values == {} and "not a regular file" in warning
+
+
+def test_no_device_is_no_file(tmp_path: Path) -> None:
+    assert config.read_toml(Path(os.devnull)) == ({}, [])
 
 
 def test_a_missing_file_is_no_problem(tmp_path: Path) -> None:

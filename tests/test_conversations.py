@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from codefuse_lsp import conversations as conversations_module
 from codefuse_lsp.conversations import Conversations
 
 
@@ -80,4 +81,34 @@ def test_a_locked_database_does_not_end_the_chat(tmp_path: Path) -> None:
     assert "memory" in conversations.problem
     other.execute("ROLLBACK")
     other.close()
+    conversations.close()
+
+
+def test_the_secrets_of_a_round_come_back_with_its_turns_and_only_those_that_show_are_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "chat.sqlite3"
+    conversations = Conversations(path)
+    conversations.add_round("a", "is it asked-for?", "it is answered", ["asked-for", "answered", "only-read"])
+    conversations.add_round("b", "q", "a")
+    question, answer = conversations.turns("a")
+    assert question.secrets == ("asked-for",) and answer.secrets == ("answered", "only-read")
+    assert [turn.secrets for turn in conversations.turns("b")] == [(), ()]
+    conversations.close()
+    assert b"only-read" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    again = Conversations(path)
+    assert [turn.secrets for turn in again.turns("a")] == [("asked-for",), ("answered",)]
+    again.close()
+
+
+def test_a_history_from_before_secrets_were_kept_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "chat.sqlite3"
+    old = sqlite3.connect(path)
+    old.execute(conversations_module.SCHEMA)
+    old.execute("INSERT INTO turns VALUES ('a', 0, 'x', 'human', 'q', 0)")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    conversations = Conversations(path)
+    conversations.add_round("a", "r", "s", ["s"])
+    assert texts(conversations, "a") == [("human", "q"), ("human", "r"), ("bot", "s")]
+    assert conversations.problem == ""
     conversations.close()

@@ -9,6 +9,7 @@ files, and remembers them until they change; knows nothing of what other files h
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import threading
 import time
@@ -219,9 +220,12 @@ def _repository(folder: Path) -> Path | None:
 
 
 def _stamp(path: Path) -> Stamp:
+    """Return by what a change of a file is known; None where there is no regular one: a pipe may never end."""
     try:
         found = path.stat()
     except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 MAX_CHARS_BEFORE, MAX_CHARS_AFTER = 24_000, 8_000  # of the other cells: what the window of a large context holds
 MAX_MARKDOWN_LINES = 12  # of a cell: its heading and what it is about
@@ -65,9 +66,13 @@ def comment_mark(language: str) -> str:
 
 
 def _nearest(cells: Iterable[Cell], language: str, room_chars: int) -> list[list[str]]:
-    """Return the lines of the first cells that fit."""
+    """Return the lines of the first cells that fit; of one that does not, no more is read than shows it."""
     kept: list[list[str]] = []
     for cell in cells:
+        if language not in (MARKDOWN, cell.language):
+            cell = Cell(cell.language, cell.lines[:MAX_MARKDOWN_LINES])
+        if _is_longer(cell.lines, room_chars):
+            break
         if not any(line.strip() for line in cell.lines):
             continue
         lines = _in_markdown(cell) if language == MARKDOWN else _in_code(cell, language)
@@ -76,6 +81,11 @@ def _nearest(cells: Iterable[Cell], language: str, room_chars: int) -> list[list
             break
         kept.append(lines)
     return kept
+
+
+def _is_longer(lines: Sequence[str], chars: int) -> bool:
+    """Return whether lines have more characters; counts no further than that."""
+    return any(total > chars for total in accumulate(map(len, lines)))
 
 
 def _in_markdown(cell: Cell) -> list[str]:
@@ -91,7 +101,7 @@ def _in_code(cell: Cell, language: str) -> list[str]:
     """Return a cell as it stands round code: code as it is, text and other languages as comments."""
     mark, lines = comment_mark(language), _plain(cell.lines)
     if cell.language != language:
-        comments = [f"{mark}{line}".rstrip() + "\n" for line in lines[:MAX_MARKDOWN_LINES]]
+        comments = [f"{mark}{line}".rstrip() + "\n" for line in lines]
         return [f"{mark}%% [{cell.language}]\n", *comments, "\n"]
     if language == "python":
         lines = _without_magic(lines)

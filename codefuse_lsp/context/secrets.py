@@ -27,6 +27,7 @@ PLACEHOLDER = re.compile(rf"{PREFIX}[0-9a-f]{{{DIGITS}}}")
 KEY_BYTES = 32
 KEY_FILE = "redaction.key"
 MIN_REPEATED_CHARS = 8  # a secret this long is looked for everywhere; shorter ones may be ordinary words elsewhere
+TOLD = "secret told before"
 MAX_REPEATED = 64  # secrets that are looked for everywhere
 
 
@@ -50,6 +51,7 @@ class Excerpt:
     text: str
     start: int = 0  # in characters
     stop: int | None = None
+    told: tuple[str, ...] = ()  # what is known for a secret in it, though the text may not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ def redact_all(texts: Sequence[str], key: bytes) -> list[Redacted]:
 
 def redact_excerpts(excerpts: Sequence[Excerpt], key: bytes) -> list[Redacted]:
     """Return the pieces redacted together; of a secret across the edge of one, neither end shows in it."""
-    found, names = _found_together([excerpt.text for excerpt in excerpts]), _Names(key)
-    done = []
+    texts, told = [excerpt.text for excerpt in excerpts], [excerpt.told for excerpt in excerpts]
+    found, names, done = _found_together(texts, told), _Names(key), []
     for excerpt, spans in zip(excerpts, found, strict=True):
         start, stop = excerpt.start, len(excerpt.text) if excerpt.stop is None else excerpt.stop
         inside = [
@@ -181,10 +183,14 @@ def _read_key(path: Path) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
 
 
-def _found_together(texts: Sequence[str]) -> list[list[Secret]]:
-    """Return the secrets of each text; what is known for one by any of them is one in all."""
+def _found_together(texts: Sequence[str], told: Sequence[Sequence[str]] = ()) -> list[list[Secret]]:
+    """Return the secrets of each text, with those `told` of it; what is known for one by any of them is one in all."""
     found = [_found(text) for text in texts]
-    known = {
+    own = [dict.fromkeys(filter(None, secrets), TOLD) for secrets in told]
+    for at, known in enumerate(own):
+        found[at] = merged([*found[at], *_repeated(texts[at], known)])
+    known = {secret: TOLD for secrets in own for secret in secrets if len(secret) >= MIN_REPEATED_CHARS}
+    known |= {
         text[s.start : s.stop]: s.kind
         for text, spans in zip(texts, found, strict=True)
         for s in spans

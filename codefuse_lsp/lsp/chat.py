@@ -38,10 +38,11 @@ async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     """Return the answer to a question; a cancel ends it and keeps what was said. Raises CodeFuseError."""
     conversation = params.conversation_id or uuid.uuid4().hex
     stream = DeltaStream(server, params.partial_result_token)
-    reason, usage, left_out = "cancelled", Usage(0, 0), list[str]()
+    reason, usage, left_out, secrets = "cancelled", Usage(0, 0), list[str](), list[str]()
     try:
         told = await _told(server, params, conversation)
         left_out += told.refused
+        secrets += told.restorations.values()
         model = model_format((await server.connection.wait()).card, server.settings)
         fitting = await fitting_chat(server.connection, server.settings, told.history, told.references, model)
         left_out += [fitting.left_out] if fitting.left_out else []
@@ -52,17 +53,17 @@ async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     except asyncio.CancelledError:
         reason = "cancelled"  # an ordinary end: the client gets what was said so far
     stream.flush()
-    turn_id = await _keep(server, conversation, params.message, stream.text)
+    turn_id = await _keep(server, conversation, params.message, stream.text, secrets)
     counts = ChatUsage(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
     return ChatResult(conversation, turn_id, stream.text, reason, counts, left_out)
 
 
-async def _keep(server: CodeFuseServer, conversation: str, question: str, text: str) -> str:
+async def _keep(server: CodeFuseServer, conversation: str, question: str, text: str, secrets: Sequence[str]) -> str:
     """Put a round into the history and return the id of its answer; one that was never begun is not kept."""
     if not text:
         return uuid.uuid4().hex
     conversations = await server.conversations()
-    return await asyncio.to_thread(conversations.add_round, conversation, question, text)
+    return await asyncio.to_thread(conversations.add_round, conversation, question, text, secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,19 @@ async def _told(server: CodeFuseServer, params: ChatParams, conversation: str) -
     """Return what was said, the question, and what it refers to."""
     conversations = await server.conversations()
     stored = await asyncio.to_thread(conversations.turns, conversation)
-    history = [*map(_turn, stored), Turn("human", params.message)]
-    return await asyncio.to_thread(_redacted, server, history, params.references or ())
+    return await asyncio.to_thread(_redacted, server, stored, params.message, params.references or ())
 
 
-def _redacted(server: CodeFuseServer, history: Sequence[Turn], given: Sequence[protocol.Reference]) -> _Told:
-    """Return what may be told; reads files, so it runs in a thread."""
-    references, excerpts, refused = [], [Excerpt(turn.text) for turn in history], []
+def _redacted(
+    server: CodeFuseServer, stored: Sequence[StoredTurn], question: str, given: Sequence[protocol.Reference]
+) -> _Told:
+    """Return what may be told; reads files, so it runs in a thread.
+
+    What was a secret in an earlier round is one still, though the reference that told so is not there any more.
+    """
+    history = [*map(_turn, stored), Turn("human", question)]
+    excerpts = [*(Excerpt(turn.text, told=turn.secrets) for turn in stored), Excerpt(question)]
+    references, refused = [], []
     for one in given:
         if rule := server.rule_against(server.document(one.uri)):
             refused.append(f"A reference was left out. {rule}")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
@@ -233,6 +233,14 @@ class Workspace(PyglsWorkspace):
         super().remove_notebook_document(params)
         for cell in notebook.cells if notebook is not None else ():
             self.remove_text_document(cell.document)
+
+
+def path_in(uri: str) -> str:
+    """Return the path that a uri names, on disk or elsewhere; '' where it names none.
+
+    Never its authority, query or fragment, which may hold a password.
+    """
+    return to_fs_path(uri) or unquote(urlsplit(uri).path)
 
 
 def _read_file(uri: str) -> str:

@@ -96,8 +96,8 @@ def asked_in(
     invoked: bool = False,
 ) -> Asked:
     """Return the question at a position, with the window that the settings allow."""
+    seen = seen_from(server, document)  # first: a notebook is then not read from another cell, too
     refresh(server)
-    seen = seen_from(server, document)
     lines: Sequence[str] = seen.text.lines
     line, column = document.point(position)
     path = seen.text.path

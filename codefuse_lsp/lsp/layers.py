@@ -1,5 +1,8 @@
 """The settings in force: the user's own, over them what the client says of the workspace, then each folder's file.
 
+What keeps code private is no layer's to take back: each adds to what must not be read, and none turns ghost text on
+where it is off.
+
 Input: values from each of them, as they come and go. Output: `Settings`, and a sentence for each value left out. Knows
 nothing of where files lie or of what a client is.
 """
@@ -32,12 +35,17 @@ class Layers:
         return settings
 
     def take_from_client(self, values: Mapping[str, Any]) -> list[str]:
-        """Take what a client says, a part or all of it; it tells the machine's settings too, which are left out."""
+        """Take a part of what a client says; it tells the machine's settings too, which are left out."""
         names = config.names(Scope.WORKSPACE)
         mine = {name: value for key, value in values.items() if (name := config.snake_case(key)) in names}
         _, warnings = config.apply(self.settings, mine, CLIENT, workspace=True)
         self._client |= mine
         return warnings
+
+    def take_all_from_client(self, values: Mapping[str, Any]) -> list[str]:
+        """Take all that a client says, in place of what it said before."""
+        self._client = {}
+        return self.take_from_client(values)
 
     def take_from_file(self, folder: str, name: str, values: Mapping[str, Any]) -> list[str]:
         """Take what the settings file of a folder says."""

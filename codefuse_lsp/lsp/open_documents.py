@@ -27,8 +27,10 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: CodeFuseServer, params: types.DidCloseTextDocumentParams) -> None:
         ls.latest.end(params.text_document.uri)
-        snapshot = ls.snapshots.pop(unquote(params.text_document.uri), None)
-        ls.suggester.forget(params.text_document.uri, snapshot.path if snapshot else params.text_document.uri)
+        uri = params.text_document.uri
+        snapshot = ls.snapshots.pop(unquote(uri), None)
+        is_last = snapshot and all(other.path != snapshot.path for other in ls.snapshots.values())
+        ls.suggester.forget(uri, snapshot.path if snapshot and is_last else uri)
 
 
 def _note_edits(server: CodeFuseServer, path: str, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:

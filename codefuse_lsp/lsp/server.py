@@ -24,7 +24,7 @@ from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.content import SCHEME, Views
-from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.lsp.document import Document, path_in
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
@@ -84,6 +84,7 @@ class CodeFuseServer(LanguageServer):
         self.connection: Connection
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
+        self.read_notebooks: dict[str, object] = {}  # by uri; how they were last read, for those who take snapshots
         self._history: asyncio.Task[Conversations] | None = None
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
@@ -108,11 +109,18 @@ class CodeFuseServer(LanguageServer):
             self.folders,
             settings.ignore,
             settings.languages_off,
-            open_documents=lambda: tuple(self.snapshots.values()),
+            open_documents=self._open_documents,
             key_folder=data,
         )
         log = RequestLog(data / LOG_NAME if settings.completion_log else None)
         return Suggester(self.connection, settings, Trace(data / FILE_NAME), surroundings, log)
+
+    def _open_documents(self) -> tuple[Snapshot, ...]:
+        """Return one open document of each path, the file rather than another version of it; any thread may ask."""
+        found: dict[str, Snapshot] = {}
+        for _, snapshot in sorted(self.snapshots.items(), key=lambda item: not item[0].startswith("file:")):
+            found.setdefault(snapshot.path, snapshot)
+        return tuple(found.values())
 
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""
@@ -152,10 +160,11 @@ class CodeFuseServer(LanguageServer):
         except (ClientSilent, JsonRpcException):
             return
         if answer and isinstance(answer[0], Mapping):
-            self.take_client_settings(answer[0])
+            self._warn(self._layers.take_all_from_client(answer[0]))
+            self._use_settings()
 
     def take_client_settings(self, values: Mapping[str, Any]) -> None:
-        """Take the client's settings for the workspace, a part or all of them."""
+        """Take what the client has changed of its settings for the workspace."""
         self._warn(self._layers.take_from_client(values))
         self._use_settings()
 
@@ -232,10 +241,13 @@ class CodeFuseServer(LanguageServer):
         return self.workspace.get_notebook_document(cell_uri=document.uri)
 
     def path_of(self, document: Document) -> str:
-        """Return where a document lies, a cell with its notebook; the uri, where that is no file."""
+        """Return where a document lies, a cell with its notebook; one that is no file, such as git's, where it would.
+
+        Rules hold for it there: an old version of a file may be read if the file may.
+        """
         notebook = self.notebook(document)
         uri = document.uri if notebook is None else notebook.uri
-        return to_fs_path(uri) or uri
+        return path_in(uri) or uri.partition(":")[0]
 
     def rule_against(self, document: Document) -> str | None:
         """Return a sentence that says why a document never enters a prompt; looks at the disk, so not on the loop."""

@@ -30,6 +30,14 @@ class Seen:
     is_cell: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How a notebook was last read: while `state` is the same, it reads so again."""
+
+    state: tuple[object, ...]
+    seen: Seen
+
+
 def seen_from(server: CodeFuseServer, document: Document) -> Seen:
     """Return a document as it is now, a cell with the others round it."""
     notebook = server.notebook(document)
@@ -41,6 +49,8 @@ def refresh(server: CodeFuseServer) -> None:
     documents, notebooks = server.workspace.text_documents, server.workspace.notebook_documents
     for uri in [uri for uri in server.snapshots if uri not in documents and uri not in notebooks]:
         del server.snapshots[uri]
+    for uri in [uri for uri in server.read_notebooks if uri not in notebooks]:
+        del server.read_notebooks[uri]
     opened = (document for document in reversed(list(documents.values())) if isinstance(document, Document))
     for document in islice((one for one in opened if server.notebook(one) is None), MOST_DOCUMENTS):
         _snapshot(server, document)
@@ -60,14 +70,22 @@ def _snapshot(server: CodeFuseServer, document: Document) -> Snapshot:
 
 
 def _seen_in(server: CodeFuseServer, notebook: types.NotebookDocument, document: Document) -> Seen:
-    """Return a notebook as it reads from one of its cells; the neighbours of other documents see it so too."""
-    cells = _cells(server, notebook)
+    """Return a notebook as it reads from one of its cells; the neighbours of other documents see it so too.
+
+    It is joined once an edit, since it is asked for more than once a keystroke.
+    """
+    cells, uri = _cells(server, notebook), unquote(notebook.uri)
     if document not in cells:  # the client has taken it out and not closed it yet
         return Seen(_snapshot(server, document), is_cell=True)
+    state = (document, notebook.version, *((cell, cell.version) for cell in cells))  # a cell is the same object or none
+    known = server.read_notebooks.get(uri)
+    if isinstance(known, _Read) and known.state == state and server.snapshots.get(uri) is known.seen.text:
+        return known.seen
     found = joined([Cell(cell.language_id or "", cell.lines) for cell in cells], cells.index(document))
     text = Snapshot(server.path_of(document), document.language_id or "", notebook.version, found.lines)
-    server.snapshots[unquote(notebook.uri)] = text
-    return Seen(text, found.first, is_cell=True)
+    server.snapshots[uri] = text
+    server.read_notebooks[uri] = _Read(state, seen := Seen(text, found.first, is_cell=True))
+    return seen
 
 
 def _cells(server: CodeFuseServer, notebook: types.NotebookDocument) -> Sequence[Document]:

@@ -173,9 +173,12 @@ def _exists(path: PurePath) -> bool:
 
 
 def _read(path: PurePath) -> str | None:
+    file = Path(path)
     try:
-        if not may_read(str(path)) or Path(path).stat().st_size > LARGEST_READ_BYTES:
+        if not may_read(file) or not file.is_file():  # a pipe may never end, nor a device
             return None
-        return Path(path).read_text("utf-8", errors="replace")
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_READ_BYTES + 1)
     except OSError:
         return None
+    return None if len(content) > LARGEST_READ_BYTES else content.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -1,5 +1,7 @@
+import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,15 @@ def test_nested_files_rank_as_they_do_for_git(
     question = asked(root)
     assert {path for path in paths if question.reason(root / path)} == set(found.decode().split("\0")) - {""}
     shutil.rmtree(root)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_a_pipe_in_place_of_an_ignore_file_is_none_and_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / ".gitignore")
+    put(root / "a" / ".gitignore", "*.log\n")
+    found: list[str | None] = []
+    rules = asked(root)
+    asking = threading.Thread(target=lambda: found.append(rules.rule_against(root / "a" / "x.log")), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert len(found) == 1 and found[0] is not None and "'*.log'" in found[0]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +109,28 @@ def test_the_cell_stands_in_the_text_as_it_is_and_the_rest_is_bounded(
         before, text, after = read(cells, index, before_chars=before_chars, after_chars=after_chars)
         assert text in ("".join(own.lines) + end for end in ("", "\n", "\r\n"))
         assert len(before) <= before_chars + len("-- %%\n") and len(after) <= after_chars + len("\r\n")
+
+
+class Counted(list[str]):
+    """Lines that know how many of them were looked at."""
+
+    seen = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in super().__iter__():
+            self.seen += 1
+            yield line
+
+
+def test_of_a_huge_cell_no_more_is_read_than_shows_that_it_does_not_fit() -> None:
+    for language in ("python", "markdown"):
+        huge = Counted([f"value_{number} = {number}\n" for number in range(100_000)])
+        cells = [Cell("python", huge), cell(language, "here"), Cell("python", huge)]
+        assert read(cells, 1) == ("", "here", "")
+        assert 0 < huge.seen < 4_000
+
+
+def test_of_a_huge_cell_of_prose_its_beginning_is_kept() -> None:
+    huge = Counted([f"{number} lines of prose\n" for number in range(100_000)])
+    before = read([Cell("markdown", huge), cell("python", "a")], 1)[0]
+    assert before.count("prose") == MAX_MARKDOWN_LINES and huge.seen == 0

@@ -183,3 +183,22 @@ def test_any_piece_comes_back_as_it_was(text: str, start: int, length: int) -> N
     text = f"{text} token = 'aB3dE5fG7hJ9kL1mN3' {text}"
     (piece,) = redact_excerpts([Excerpt(text, start, start + length)], KEY)
     assert piece.restore(piece.text) == text[start : start + length]
+
+
+def test_what_is_told_to_be_a_secret_is_one_there_and_a_long_one_everywhere() -> None:
+    shown = redact_excerpts(
+        [Excerpt("say k7#pq or correct-horse", told=("k7#pq", "correct-horse", "")), Excerpt("k7#pq, correct-horse?")],
+        KEY,
+    )
+    assert "k7#pq" not in shown[0].text and shown[1].text.startswith("k7#pq, REDACTED_")
+    assert "horse" not in shown[0].text + shown[1].text
+    assert shown[0].restore(shown[0].text) == "say k7#pq or correct-horse"
+
+
+@given(st.lists(st.text("abc ", min_size=0, max_size=12)), st.lists(st.text("abc ", max_size=12), max_size=4))
+def test_texts_come_back_whole_whatever_is_told_of_them(texts: list[str], told: list[str]) -> None:
+    shown = redact_excerpts([Excerpt(text, told=tuple(told)) for text in texts], KEY)
+    assert [one.restore(one.text) for one in shown] == texts
+    for one in shown:
+        rest = PLACEHOLDER.sub("\n", one.text)
+        assert not any(secret and secret in rest for secret in told)

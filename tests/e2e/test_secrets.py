@@ -143,3 +143,86 @@ async def test_a_language_in_which_ghost_text_is_off_may_be_asked_about(
     uri, cursor = window.show("a = 1\n‸")
     assert (await say(window, "well?", references=[{"uri": uri}]))["leftOut"] == []
     assert len(await window.actions(uri, cursor)) == 2
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "git:{root}/.env?%7B%22ref%22%3A%22HEAD%22%7D",
+        "gitlens://f00{root}/.env?ref",
+        "git:{root}/%2Eenv",
+        "vscode-notebook-cell:{root}/secrets.json#W0",
+    ],
+)
+async def test_what_is_no_file_but_stands_for_one_is_under_its_rules(window: Window, far_end: FarEnd, uri: str) -> None:
+    uri = uri.format(root=window.root)
+    window.open(uri, "python", "color = 'mauve'\nsize = \n")
+    assert await window.ghost_at(uri, {"line": 1, "character": 7}) is None
+    assert (await window.why())["outcome"] == "ignored file"
+    (sentence,) = (await say(window, "well?", references=[{"uri": uri}]))["leftOut"]
+    assert "usually hold" in sentence
+    assert "mauve" not in saw(far_end)
+
+
+async def test_another_version_of_a_file_that_is_ignored_is_refused(
+    open_window: OpenWindow, far_end: FarEnd, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("plans/\n", "utf-8")
+    window = await open_window()
+    uri = f"git:{tmp_path}/plans/takeover.py?ref"
+    window.open(uri, "python", "def buy():\n    return 'everything'\n")
+    (sentence,) = (await say(window, "well?", references=[{"uri": uri}]))["leftOut"]
+    assert "plans/takeover.py is ignored by the pattern 'plans/'" in sentence
+    assert "everything" not in saw(far_end)
+
+
+@pytest.mark.parametrize("uri", ["sftp://user:{password}@host/app.py", "sftp://user:{password}@host"])
+async def test_the_password_in_a_uri_is_not_told(window: Window, far_end: FarEnd, uri: str) -> None:
+    uri = uri.format(password="swordfish")
+    window.open(uri, "python", "answer = 42\n")
+    assert (await say(window, "well?", references=[{"uri": uri}]))["leftOut"] == []
+    assert "answer = 42" in saw(far_end) and "swordfish" not in saw(far_end)
+
+
+async def test_a_secret_that_only_an_earlier_reference_told_stays_one(window: Window, far_end: FarEnd) -> None:
+    repeats(far_end)
+    uri, _ = window.show(CONNECT)
+    first = await say(window, "what do we open it with?", references=[{"uri": uri}])
+    assert SECRET in first["text"]
+    second = await say(window, f"so I say open('{SECRET}')?", conversationId=first["conversationId"])
+    assert second["text"] == f"It is '{SECRET}'."  # the user sees it all the same
+    third = await say(window, "and then?", conversationId=first["conversationId"])
+    assert third["text"] == second["text"]
+    assert SECRET not in saw(far_end)
+    assert len(set(re.findall(r"REDACTED_[0-9a-f]{8}", saw(far_end)))) == 1
+
+
+async def test_a_short_secret_that_was_answered_stays_one_too(window: Window, far_end: FarEnd) -> None:
+    repeats(far_end)
+    uri, _ = window.show(CONNECT.replace(SECRET, "k7#pq"))
+    first = await say(window, "well?", references=[{"uri": uri}])
+    assert first["text"] == "It is 'k7#pq'."
+    await say(window, "and?", conversationId=first["conversationId"])
+    assert "k7#pq" not in saw(far_end)
+
+
+async def test_a_secret_that_was_never_answered_is_one_in_the_users_next_question(
+    window: Window, far_end: FarEnd
+) -> None:
+    far_end.says("Nothing.")
+    uri, _ = window.show(CONNECT)
+    first = await say(window, "well?", references=[{"uri": uri}])
+    await say(window, f"open('{SECRET}')?", conversationId=first["conversationId"])
+    assert SECRET not in saw(far_end) and "open('REDACTED_" in saw(far_end)
+
+
+async def test_a_secret_stays_one_when_the_server_starts_anew(open_window: OpenWindow, far_end: FarEnd) -> None:
+    repeats(far_end)
+    before = await open_window()
+    uri, _ = before.show(CONNECT)
+    first = await say(before, "what do we open it with?", references=[{"uri": uri}])
+    assert await before.close() == 0
+    after = await open_window()
+    second = await say(after, "say it again", conversationId=first["conversationId"])
+    assert second["text"] == first["text"] == f"It is '{SECRET}'."
+    assert SECRET not in saw(far_end)

@@ -160,3 +160,15 @@ async def test_a_change_that_brings_no_settings_makes_the_server_ask(open_window
     settings["completionMaxTokens"] = 16
     window.notify("workspace/didChangeConfiguration", {"settings": None})
     await until_asked(window, far_end, max_tokens=16)
+
+
+async def test_what_the_client_answers_no_longer_is_as_the_user_has_it(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    settings = {"completionMaxTokens": 17}
+    window = await open_window(client=ASKS, listeners={"workspace/configuration": lambda params: [settings]})
+    await until_asked(window, far_end, max_tokens=17)
+    del settings["completionMaxTokens"]
+    settings["completionTimeout"] = 10
+    window.notify("workspace/didChangeConfiguration", {"settings": None})
+    await until_asked(window, far_end, max_tokens=96)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,14 @@ async def test_a_buffer_that_was_never_saved_has_no_place_for_tests(window: Wind
     with pytest.raises(EditorError, match="Save the file first"):
         await window.request("codeAction/resolve", await offered(window, "untitled:Untitled-1"))
     assert far_end.asked == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+async def test_a_pipe_in_place_of_a_projects_file_is_not_waited_for(
+    window: Window, far_end: FarEnd, folder: Path
+) -> None:
+    far_end.says("'multiplies', () => {\n    expect(area(2, 3)).toBe(6);\n  });\n});\n")
+    os.mkfifo(folder / "package.json")
+    code = "export function area(w, h) {\n  return w * h;\n}\n"
+    create, _ = await edit_of(window, folder / "area.js", "javascript", code)
+    assert create["uri"] == (folder / "area.test.js").as_uri()
