@@ -1,8 +1,9 @@
 """A connection that remembers what was answered, and answers the same question so again where that is wanted.
 
 Requests in, chunks out, as of any `Connection`. Every answer comes with its log-probabilities, and with as many
-alternatives as were asked for: a setting that only decides what becomes of an answer, such as `completion_confidence`,
-can so be tried on the same answers, through the whole way. What was broken off, because no more of it could be shown, is broken off there again.
+alternatives as were asked for: a setting that only decides what becomes of an answer, as `completion_confidence` does
+where one answer is all, can so be tried on the same answers, through the whole way. What was broken off, because no
+more of it could be shown, is broken off there again.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from codefuse_lsp.evaluation.plan import Plan
 from codefuse_lsp.evaluation.recorded import RecordedConnection
 from codefuse_lsp.evaluation.repository import repository
 from codefuse_lsp.evaluation.source_files import sources_of
+from codefuse_lsp.suggestions.requests import CANDIDATES
 from tests.e2e.far_end import Completion, FarEnd
 
 APP = """\
@@ -138,6 +140,7 @@ async def test_no_secret_is_in_any_prompt_raw_ones_included(far_end: FarEnd, tmp
 
 async def test_other_settings_are_tried_and_confidence_costs_no_request(far_end: FarEnd, tmp_path: Path) -> None:
     stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    stand.settings = replace(stand.settings, completion_candidates=1)
     knows(far_end, stand, doubt=0.15, **{"return found": "nonsense = unheard_of"})
     found = await stand.run("shipped", jobs=4)
     total = found["total"]
@@ -151,6 +154,37 @@ async def test_other_settings_are_tried_and_confidence_costs_no_request(far_end:
     assert unsure["p50_ms"] is None and unsure["difference"]["right_less_wrong_chars"]["mean"] > 0
     assert [one["line"] for one in found["recommendations"]] == ["", ""]
     assert all("too few" in one["sentence"] for one in found["recommendations"])
+
+
+async def test_confidence_is_compared_with_one_answer_and_not_with_a_chosen_one(
+    far_end: FarEnd, tmp_path: Path
+) -> None:
+    stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    far_end.card["scores"] = True  # what is chosen comes of a prompt without the code after the cursor
+
+    async def script(completion: Completion) -> None:
+        completion.head()
+        for piece in (completion.heal, "found" if completion.body.get("logprobs") == 0 else "zebra", "\n"):
+            logprobs = {"tokens": [piece], "token_logprobs": [-0.1], "top_logprobs": None}
+            completion.event({"choices": [{"index": 0, "text": piece, "finish_reason": None, "logprobs": logprobs}]})
+        completion.end()
+
+    far_end.script = script
+    found = await stand.run("shipped", limit=3)
+    assert found["settings"]["completion_candidates"] == CANDIDATES and found["one_answer"]["p50_ms"] > 0
+    trials = [trial for trial in found["trials"] if trial["setting"] == "completion_confidence"]
+    for trial in trials:
+        assert trial["edit_similarity"] == found["one_answer"]["edit_similarity"] != found["now"]["edit_similarity"]
+        assert trial["difference"]["right_less_wrong_chars"]["mean"] == 0
+
+
+async def test_where_nothing_is_chosen_one_answer_is_what_is_shown(far_end: FarEnd, tmp_path: Path) -> None:
+    stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    del far_end.card["device"]
+    knows(far_end, stand)
+    found = await stand.run("shipped", limit=2)
+    assert len(far_end.asked) == 3 * 2 and found["settings"]["completion_candidates"] == 1
+    assert found["one_answer"]["p50_ms"] == found["now"]["p50_ms"]
 
 
 async def test_evidence_makes_a_recommendation(far_end: FarEnd, tmp_path: Path) -> None:
@@ -178,7 +212,7 @@ async def test_what_was_stopped_goes_on_where_it_was(far_end: FarEnd, tmp_path: 
     again = await stand.run("healed", "shipped", limit=2)
     assert len(far_end.asked) == asked and again == first
     assert (await stand.run("healed", "shipped", limit=3))["total"] == 3
-    assert len(far_end.asked) == asked + 4
+    assert len(far_end.asked) == asked + 5
 
 
 async def test_a_file_that_changed_makes_other_figures(far_end: FarEnd, tmp_path: Path) -> None:
