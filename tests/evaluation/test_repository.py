@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,29 @@ async def test_the_answer_is_nowhere_in_the_prompt(far_end: FarEnd, tmp_path: Pa
                 assert not any(own in prompt for prompt in prompts)
                 saw_other += sum(other in prompt for prompt in prompts)
     assert saw_other  # the other file is there as it is on the disk
+
+
+async def test_the_answer_is_not_read_by_way_of_a_link_to_the_repository_itself(
+    far_end: FarEnd, tmp_path: Path
+) -> None:
+    text = "from mypkg.app import total\n\n\ndef total(basket):\n    found = basket\n    return found\n"
+    stand = Stand(far_end.endpoint, tmp_path, app=text)
+    (stand.folder / "mypkg").symlink_to(stand.folder)
+    knows(far_end, stand)
+    await stand.run("shipped", jobs=4)
+    assert far_end.asked and not any("def total(basket): ..." in asked.prompt for asked in far_end.asked)
+
+
+async def test_a_file_whose_name_is_not_utf_8_is_measured_like_others(far_end: FarEnd, tmp_path: Path) -> None:
+    stand = Stand(far_end.endpoint, tmp_path)
+    try:
+        (stand.folder / os.fsdecode(b"caf\xe9.py")).write_text(APP)
+    except OSError:
+        pytest.skip("file names are UTF-8 here")
+    knows(far_end, stand)
+    found = await stand.run("healed", "shipped", limit=2)
+    assert found["total"] == 2 and found["files"] == 1
+    assert (await stand.run("healed", "shipped", limit=2)) == found
 
 
 async def test_no_secret_is_in_any_prompt_raw_ones_included(far_end: FarEnd, tmp_path: Path) -> None:
