@@ -15,7 +15,9 @@ from typing import Any
 
 from codefuse_lsp import config
 from codefuse_lsp.config import Settings
+from codefuse_lsp.context.secrets import machine_key
 from codefuse_lsp.context.syntax import parses
+from codefuse_lsp.evaluation.concealing import WatchedSurroundings, revealed
 from codefuse_lsp.evaluation.figures import ratio_of_counts
 from codefuse_lsp.evaluation.filling import Parses, Row, ask_all, counted, flaws, rows_of
 from codefuse_lsp.evaluation.forms import RAW, SHIPPED, Asker, Shown, measured_with
@@ -38,7 +40,6 @@ from codefuse_lsp.evaluation.trials import (
 )
 from codefuse_lsp.generation.request import ModelCard
 from codefuse_lsp.suggestions.pipeline import LEAST_SAMPLE_CHARS
-from codefuse_lsp.suggestions.surroundings import Surroundings
 
 DECIDE = ("completion", "ignore", "languages_off", "context_length")  # beginnings of the settings that matter
 SAMPLE_CHARS = 8192  # of the code that the length of tokens is learnt from
@@ -118,7 +119,7 @@ class Desk:
     async def ask(self, settings: Settings, stack: AsyncExitStack) -> Ask:
         """Return what asks with these settings, until the stack is closed."""
         key_folder = config.data_dir()
-        surroundings = Surroundings([self._root], settings.ignore, settings.languages_off, key_folder=key_folder)
+        surroundings = WatchedSurroundings(self._root, settings.ignore, settings.languages_off, key_folder)
         asker = Asker(self._connection, self._card, settings, surroundings)
         stack.push_async_callback(asker.suggester.close)
         await asker.suggester.calibrate(self._sample)
@@ -128,8 +129,9 @@ class Desk:
             asked = gap.asked(budget_chars)
             if form not in RAW:
                 await asker.suggester.warm_up(asked)  # as when a document is opened: what is near by has been read
-                return await asker.ask(SHIPPED, asked)
-            redacted = surroundings.shown(asked.context, ())  # a raw prompt holds no secret either
+                shown = await asker.ask(SHIPPED, asked)
+                return replace(shown, text=surroundings.concealed(asked.context.uri, shown.text))
+            redacted = surroundings.shown(asked.context, ())  # a raw prompt holds no secret either, nor what is shown
             if redacted.in_secret:
                 return Shown("", silence="inside a secret")
             return await asker.ask(form, replace(asked, context=redacted.context))
@@ -150,9 +152,16 @@ async def _ask_with(
         await ask_all(what, list(asks), desk.gaps, ask, plan, results, report)
 
 
+def _rows(form: str, gaps: Sequence[Gap], results: Results) -> list[Row]:
+    """Return what is shown in each gap in one form, as the user would see it."""
+    key = machine_key(config.data_dir())
+    rows = rows_of(form, gaps, results)
+    return [row | {"text": revealed(gap, row["text"], key)} for gap, row in zip(gaps, rows, strict=True)]
+
+
 def _figures(forms: Sequence[str], gaps: Sequence[Gap], results: Results) -> dict[str, Any]:
     parses = _parses_of(gaps)
-    rows = {form: rows_of(form, gaps, results) for form in forms}
+    rows = {form: _rows(form, gaps, results) for form in forms}
     exact = {form: [gap.is_exact(row["text"]) for gap, row in zip(gaps, rows[form], strict=True)] for form in forms}
     counts = {form: _counted(gaps, rows[form], parses) for form in forms}
     main = SHIPPED if SHIPPED in forms else forms[-1]
@@ -180,7 +189,7 @@ def _recommendations(
     if not tried:
         return {"trials": [], "recommendations": []}
     scores = {
-        form: [score_of(gap, row) for gap, row in zip(gaps, rows_of(form, gaps, results), strict=True)]
+        form: [score_of(gap, row) for gap, row in zip(gaps, _rows(form, gaps, results), strict=True)]
         for form in (SHIPPED, one_answer, *(trial.form for trial in tried))
     }
     base_of = {CONTEXT: scores[SHIPPED], CONFIDENCE: scores[one_answer]}

@@ -12,6 +12,7 @@ import pytest
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.ignore import Ignore
+from codefuse_lsp.context.secrets import PLACEHOLDER
 from codefuse_lsp.evaluation.gaps import Gap
 from codefuse_lsp.evaluation.masking import drawn
 from codefuse_lsp.evaluation.plan import Plan
@@ -160,6 +161,30 @@ async def test_no_secret_is_in_any_prompt_raw_ones_included(far_end: FarEnd, tmp
     found = await stand.run("healed", "shipped")
     assert len(far_end.asked) > 4 and not [asked for asked in far_end.asked if key in asked.prompt]
     assert found["total"] == len(stand.gaps())
+
+
+async def test_no_secret_is_in_the_results_though_it_is_shown_and_scored(far_end: FarEnd, tmp_path: Path) -> None:
+    key = "AKIA" + "QWERTYUIOPASDFGH"
+    text = (
+        f'access_key = "{key}"\n\n\ndef client():\n    found = connect("{key}")\n    print("{key}")\n    return found\n'
+    )
+    stand = Stand(far_end.endpoint, tmp_path, app=text)
+
+    async def script(completion: Completion) -> None:
+        found = PLACEHOLDER.search(completion.prompt)
+        completion.head()
+        if found is not None:  # else it cannot know
+            tail = (completion.prompt + completion.heal).replace(found[0], key)[-30:]
+            completion.say(completion.heal + text.partition(tail)[2].replace(key, found[0]))
+        completion.end()
+
+    far_end.script = script
+    found = await stand.run("healed", "shipped")
+    kept = stand.results.read_text()
+    assert key not in kept and len(PLACEHOLDER.findall(kept)) > 4
+    assert found["exact_match"] == found["total"] - found["silent"] > 3
+    assert not [trial for trial in found["trials"] if trial["exact_match"] != found["exact_match"]]
+    assert (await stand.run("healed", "shipped")) == found  # a placeholder is the same the next time
 
 
 async def test_other_settings_are_tried_and_confidence_costs_no_request(far_end: FarEnd, tmp_path: Path) -> None:
