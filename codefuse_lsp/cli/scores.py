@@ -12,6 +12,7 @@ from codefuse_lsp.evaluation.recommending import LEAST_PLACES
 REMARKS = (
     "right, wrong: characters shown at a place, up to the first mistake and from there on.",
     "p50: of the first request at a place; while one goes on typing there, most of the prompt has been read.",
+    "completion_confidence is tried, and compared, with completion_candidates = 1: with it, nothing is chosen.",
 )
 
 
@@ -99,6 +100,7 @@ def _show_trials(found: dict[str, Any]) -> None:
     now = found["now"]
     names = dict.fromkeys(trial["setting"] for trial in found["trials"])
     made.add_row("in force: " + ", ".join(f"{name} = {now[name]:g}" for name in names), *_trial_cells(now))
+    made.add_row("completion_candidates = 1", *_trial_cells(found["one_answer"]))
     for trial in found["trials"]:
         made.add_row(f"{trial['setting']} = {trial['value']:g}", *_trial_cells(trial))
     screen.show(made)

@@ -7,6 +7,7 @@ change. Python, JavaScript and TypeScript.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import OrderedDict
@@ -74,8 +75,8 @@ class Signatures:
                 break
             for path, name, signature in self._resolved(one, Path(document.path), document.language, MAX_HOPS):
                 found.setdefault(path, {})[name] = signature
-        found.pop(Path(document.path), None)
-        return found
+        own = os.path.realpath(document.path)  # a link may lead to the document by another name
+        return {path: signatures for path, signatures in found.items() if os.path.realpath(path) != own}
 
     def _snippets(self, cursor: Cursor) -> list[Snippet]:
         """Return a snippet for each file, those first whose names stand near the cursor, else in the imports' order."""

@@ -94,14 +94,16 @@ async def measure(root: Path) -> list[Figure]:
 
 
 async def neighbours(editor: Editor, root: Path, bad: BadDocument, number: int) -> Seen:
-    """Open a bad document and a plain one, ask about both, and ask for the status again and again meanwhile."""
+    """Open a bad document and a plain one, ask about both, and ask for the status again and again meanwhile.
+
+    The first status waits until the document has been read.
+    """
     plain, uri = (root / f"plain{number}.py").as_uri(), (root / f"bad{number}").as_uri()
     editor.open(plain, "python", PLAIN)
     editor.open(uri, bad.language, bad.text)
-    await editor.request("codefuse/status", None)  # the document has been read
+    longest = await _waited_ms(editor.ask("codefuse/status", None)[1])
     _, answer = _ask(editor, uri, bad.line, bad.character)
     elsewhere = asyncio.create_task(_waited_ms(_ask(editor, plain, 1, 16)[1]))
-    longest = 0.0
     while not (answer.done() and elsewhere.done()):
         longest = max(longest, await _waited_ms(editor.ask("codefuse/status", None)[1]))
     editor.notify("textDocument/didClose", {"textDocument": {"uri": uri}})

@@ -64,6 +64,17 @@ RAW: dict[str, Callable[[CursorContext, ModelFormat], Prompt]] = {
 NAMES = (*RAW, SHIPPED)
 
 
+def measured_with(settings: Settings, card: ModelCard) -> Settings:
+    """Return the settings that the whole way is measured with.
+
+    Nobody goes on where a suggestion ends, and what is chosen must not depend on how quick the machine is.
+    `completion_candidates` is the number of answers that suggestions/requests.py lets the choice be made among.
+    """
+    chooses = bool(card.device) and not settings.completion_confidence
+    number = (settings.completion_candidates or CANDIDATES) if chooses else 1
+    return replace(settings, completion_ahead="off", completion_candidates=number)
+
+
 class Asker:
     """Asks one model in every form."""
 
@@ -74,10 +85,7 @@ class Asker:
         self._connection = connection
         self._settings = settings
         self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
-        # Nobody goes on where a suggestion ends, and what is chosen must not depend on how quick the machine is.
-        number = settings.completion_candidates or CANDIDATES
-        once = replace(settings, completion_ahead="off", completion_candidates=number)
-        self.suggester = Suggester(connection, once, Trace(), surroundings)
+        self.suggester = Suggester(connection, measured_with(settings, card), Trace(), surroundings)
 
     async def ask(self, form: str, asked: Asked) -> Shown:
         """Return what this form shows at a cursor; raises CodeFuseError when the model is gone."""

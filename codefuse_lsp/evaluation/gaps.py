@@ -30,11 +30,12 @@ class Gap:
         """Return the cursor in the open document; each gap is a document of its own, so that none knows another's."""
         lines = lines_of(self.before + self.after)
         above = lines_of(self.before)
+        path, name = (quote(part, errors="surrogatepass") for part in (PurePath(self.path).as_posix(), self.id))
         return asked_at(
             lines,
             len(above) - 1,
             len(above[-1]),
-            uri=f"file://{quote(PurePath(self.path).as_posix())}#{quote(self.id)}",
+            uri=f"file://{path}#{name}",
             path=self.path,
             language=self.language,
             version=0,

@@ -17,7 +17,7 @@ from codefuse_lsp import config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.evaluation.figures import ratio_of_counts
 from codefuse_lsp.evaluation.filling import ask_all, counted, flaws, rows_of
-from codefuse_lsp.evaluation.forms import SHIPPED, Asker, Shown
+from codefuse_lsp.evaluation.forms import SHIPPED, Asker, Shown, measured_with
 from codefuse_lsp.evaluation.gaps import Gap
 from codefuse_lsp.evaluation.judging import judge_into
 from codefuse_lsp.evaluation.plan import Plan, Report, digest_of, told
@@ -39,7 +39,8 @@ async def infilling(
     if not plan.unsafe:
         await find_wall()
     card = (await connection.wait()).card
-    chosen = {name: getattr(settings, name) for name in config.names() if name.startswith("completion")}
+    measured = measured_with(settings, card)
+    chosen = {name: getattr(measured, name) for name in config.names() if name.startswith("completion")}
     depends_on = told(plan, digest_of(plan.data), settings, card, **chosen)
     path = plan.results or default_path("infilling", depends_on)
     asker, gaps = Asker(connection, card, settings), [gap_of(task) for task in tasks]

@@ -99,7 +99,7 @@ def _deck(file: SourceFile, seed: int) -> Iterator[Gap]:
     """Yield the places of a file in a random order, blocks and lines mixed; reads it when first asked."""
     source = read_source(file.path) or b""
     spans = spans_of(source, file.language)
-    chance = random.Random(f"{seed} {file.name}")
+    chance = random.Random(f"{seed} {file.name}".encode("utf-8", "surrogatepass"))  # a name may be no UTF-8
     chance.shuffle(spans)
     blocks = [span for span in spans if span.kind == BLOCK]
     lines = [span for span in spans if span.kind == LINE]

@@ -14,6 +14,7 @@ from codefuse_lsp.execution.limits import Limits
 from codefuse_lsp.generation.launcher import package_digest
 from codefuse_lsp.generation.request import ModelCard
 
+LOADED = ("dtype", "quantization", "draft_model", "kv_slots")  # settings of which weights answer, and how quickly
 Report = Callable[[str, float | None], None]
 Item = TypeVar("Item")
 
@@ -45,8 +46,10 @@ def digest_of(path: Path) -> str:
 def told(plan: Plan, data_sha256: str, settings: Settings, card: ModelCard, **more: Any) -> dict[str, Any]:
     """Return what the figures depend on, so that results made otherwise are never mixed with them.
 
-    Not in it: the limit, since a larger sample holds the smaller, and what only changes how long it takes.
+    Times are among the figures. Not in it: the limit, since a larger sample holds the smaller, and how many are asked
+    at a time. With an endpoint, how weights are loaded is not ours to tell, and is ''.
     """
+    loaded = {name: "" if settings.endpoint else getattr(settings, name) for name in LOADED}
     return {
         "data": plan.data.name,
         "data_sha256": data_sha256,
@@ -55,6 +58,7 @@ def told(plan: Plan, data_sha256: str, settings: Settings, card: ModelCard, **mo
         "backend": settings.endpoint or "local",
         "model": card.id,
         "device": card.device,
+        **loaded,
         "prompt_format": settings.prompt_format or card.prompt_format or "",
         **more,
     }

@@ -1,7 +1,8 @@
 """How much of the prompts was read before: by what the far end told, and where it told nothing, by the prompts.
 
 Records of requests and a log of prompts in, counts and shares out. A request that is cancelled before its first token
-tells no counts, though its prompt may have been read: it is counted as reading all that no earlier prompt begins with.
+tells no counts, though its prompt may have been read: it is counted as reading all that no earlier prompt begins with,
+of those that have told that they were read themselves.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def prompts_read(records: Sequence[Mapping[str, Any]], prompts: Mapping[str, str
             before = max((_shared(prompt, other) for other in earlier), default=0) / chars_per_token
         found.append(PromptRead(tokens, before, record["file"] not in files))
         files.add(record["file"])
-        earlier.append(prompt)
+        if record["prompt_tokens"]:
+            earlier.append(prompt)
     return found
 
 

@@ -1,11 +1,12 @@
 """Which values of settings to recommend, in a sentence each with the figures behind it.
 
-Input: the trials of one setting, compared with the value in force. Output: a `Recommendation`. Pure; knows nothing of
-how anything was measured.
+Input: the trials of one setting, compared with their base and with what is in force. Output: a `Recommendation`.
+Pure; knows nothing of how anything was measured.
 
 A value is recommended only where the paired bootstrap shows it better beyond noise. `completion_context` is judged by
-how like what is missing that is which is shown, and by the time it takes; `completion_confidence`, which can only take
-away, by the characters that are right less those that are wrong, since these have to be read and deleted.
+how like what is missing that is which is shown, and by the time it takes; `completion_confidence` by the characters
+that are right less those that are wrong, since these have to be read and deleted. It takes away from one answer, and
+none is chosen among several with it: it has to be better than that one answer, and than what is in force.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Recommendation:
 
 
 def recommended(setting: str, now: float, base: Sequence[Score], tried: Sequence[Compared]) -> Recommendation:
-    """Return what the trials of one setting say; `now` is the value in force and `base` its scores."""
+    """Return what the trials of one setting say; `now` is the value in force, `base` what they are compared with."""
     if len(base) < LEAST_PLACES:
         few = f"{len(base)} places are too few to choose by ({LEAST_PLACES} at least)"
         return Recommendation(setting, f"{setting} = {now:g} stays: {few}.")
@@ -42,7 +43,11 @@ def recommended(setting: str, now: float, base: Sequence[Score], tried: Sequence
         line, told = best.trial.line, _told(setting, base, best)
         return Recommendation(setting, f"{line} is better here than {now:g}: {told}.", line)
     others = "; ".join(f"{one.trial.value:g}: {_told_short(setting, one)}" for one in tried)
-    criterion = "or as good and faster," if setting == CONTEXT else "and keeps what is exact,"
+    criterion = (
+        "or as good and faster,"
+        if setting == CONTEXT
+        else "for one answer and beside what is shown now, and keeps what is exact,"
+    )
     return Recommendation(setting, f"{setting} = {now:g} stays: no other value is better, {criterion} ({others}).")
 
 
@@ -57,8 +62,13 @@ def _better_context(base: Sequence[Score], tried: Sequence[Compared]) -> Compare
 
 
 def _better_confidence(base: Sequence[Score], tried: Sequence[Compared]) -> Compared | None:
-    least_exact = EXACT_KEPT * sum(score.exact for score in base)
-    better = [one for one in tried if one.balance.low > 0 and one.exact >= least_exact]
+    exact = sum(score.exact for score in base)
+    better = [
+        one
+        for one in tried
+        if min(one.balance.low, one.balance_in_force.low) > 0
+        and one.exact >= EXACT_KEPT * max(exact, one.exact_in_force)
+    ]
     return max(better, key=lambda one: one.balance.mean, default=None)
 
 
@@ -75,7 +85,7 @@ def _told(setting: str, base: Sequence[Score], one: Compared) -> str:
         f"{new['wrong_chars']:.1f} wrong characters are shown at a place, not {old['wrong_chars']:.1f}, and "
         f"{new['right_chars']:.1f} right ones, not {old['right_chars']:.1f} (difference of right less wrong: "
         f"{_interval(one.balance)}); {new['exact_match']} of {new['total']} are exact, not {old['exact_match']}, "
-        f"and {new['silent']} silent, not {old['silent']}"
+        f"and {new['silent']} silent, not {old['silent']}, both with completion_candidates = 1"
     )
 
 

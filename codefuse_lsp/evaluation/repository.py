@@ -15,10 +15,12 @@ from typing import Any
 
 from codefuse_lsp import config
 from codefuse_lsp.config import Settings
+from codefuse_lsp.context.secrets import machine_key
 from codefuse_lsp.context.syntax import parses
+from codefuse_lsp.evaluation.concealing import WatchedSurroundings, revealed
 from codefuse_lsp.evaluation.figures import ratio_of_counts
 from codefuse_lsp.evaluation.filling import Parses, Row, ask_all, counted, flaws, rows_of
-from codefuse_lsp.evaluation.forms import RAW, SHIPPED, Asker, Shown
+from codefuse_lsp.evaluation.forms import RAW, SHIPPED, Asker, Shown, measured_with
 from codefuse_lsp.evaluation.gaps import Gap
 from codefuse_lsp.evaluation.plan import Plan, Report, told
 from codefuse_lsp.evaluation.recommending import recommended
@@ -28,6 +30,7 @@ from codefuse_lsp.evaluation.source_files import Sources
 from codefuse_lsp.evaluation.trials import (
     CONFIDENCE,
     CONTEXT,
+    ONE_ANSWER,
     Trial,
     as_json,
     compared,
@@ -37,7 +40,6 @@ from codefuse_lsp.evaluation.trials import (
 )
 from codefuse_lsp.generation.request import ModelCard
 from codefuse_lsp.suggestions.pipeline import LEAST_SAMPLE_CHARS
-from codefuse_lsp.suggestions.surroundings import Surroundings
 
 DECIDE = ("completion", "ignore", "languages_off", "context_length")  # beginnings of the settings that matter
 SAMPLE_CHARS = 8192  # of the code that the length of tokens is learnt from
@@ -59,27 +61,30 @@ async def repository(
     Raises CodeFuseError, with what was found kept in the file.
     """
     card = (await connection.wait()).card
-    chosen = {name: getattr(settings, name) for name in config.names() if name.startswith(DECIDE)}
+    measured = measured_with(settings, card)
+    chosen = {name: getattr(measured, name) for name in config.names() if name.startswith(DECIDE)}
     depends_on = told(plan, sources.digest, settings, card, **chosen)
     tried = [trial for name in (CONTEXT, CONFIDENCE) for trial in trials_of(settings, card, name)]
     tried = tried if SHIPPED in forms else []
+    one_answer = SHIPPED if measured.completion_candidates == 1 else ONE_ANSWER.form
     desk = Desk(sources, gaps, connection, card)
     with Results(plan.results or default_path("repo", depends_on), depends_on, fresh=plan.fresh) as results:
-        for what, settings_of, replays in _rounds(forms, settings, tried):
+        for what, settings_of, replays in _rounds(forms, settings, tried, one_answer):
             connection.replays = replays
             await _ask_with(what, settings_of, desk, plan, results, report)
-        found = _figures(forms, gaps, results) | _recommendations(tried, gaps, settings, results)
+        found = _figures(forms, gaps, results) | _recommendations(tried, one_answer, gaps, settings, results)
         kept = {"results": str(results.path), "settings": depends_on | {"jobs": plan.jobs}}
     return found | {"files": len(sources.files), "left_out": sources.left_out} | kept
 
 
 def _rounds(
-    forms: Sequence[str], settings: Settings, tried: Sequence[Trial]
+    forms: Sequence[str], settings: Settings, tried: Sequence[Trial], one_answer: str
 ) -> Iterator[tuple[str, dict[str, Settings], bool]]:
     """Yield what is asked together: a name for all of it, form -> settings, and whether answers may be replayed.
 
     The raw forms go one after the other, so that none finds its prompt read by another; then the whole way with what
-    changes its prompts, side by side since their times are compared; last, what only changes what becomes of answers.
+    changes its prompts, side by side since their times are compared; then the one answer without choosing, where that
+    is not what is shown anyway; last, what only changes what becomes of it.
     """
     for form in forms:
         if form != SHIPPED:
@@ -87,6 +92,8 @@ def _rounds(
     if SHIPPED in forms:
         asked = {trial.form: trial.settings(settings) for trial in tried if trial.setting == CONTEXT}
         yield f"{SHIPPED}, with {1 + len(asked)} sizes of context", {SHIPPED: settings} | asked, False
+        if one_answer != SHIPPED:
+            yield one_answer, {one_answer: ONE_ANSWER.settings(settings)}, False
     for trial in tried:
         if trial.setting != CONTEXT:
             yield trial.form, {trial.form: trial.settings(settings)}, True
@@ -112,7 +119,7 @@ class Desk:
     async def ask(self, settings: Settings, stack: AsyncExitStack) -> Ask:
         """Return what asks with these settings, until the stack is closed."""
         key_folder = config.data_dir()
-        surroundings = Surroundings([self._root], settings.ignore, settings.languages_off, key_folder=key_folder)
+        surroundings = WatchedSurroundings(self._root, settings.ignore, settings.languages_off, key_folder)
         asker = Asker(self._connection, self._card, settings, surroundings)
         stack.push_async_callback(asker.suggester.close)
         await asker.suggester.calibrate(self._sample)
@@ -122,8 +129,9 @@ class Desk:
             asked = gap.asked(budget_chars)
             if form not in RAW:
                 await asker.suggester.warm_up(asked)  # as when a document is opened: what is near by has been read
-                return await asker.ask(SHIPPED, asked)
-            redacted = surroundings.shown(asked.context, ())  # a raw prompt holds no secret either
+                shown = await asker.ask(SHIPPED, asked)
+                return replace(shown, text=surroundings.concealed(asked.context.uri, shown.text))
+            redacted = surroundings.shown(asked.context, ())  # a raw prompt holds no secret either, nor what is shown
             if redacted.in_secret:
                 return Shown("", silence="inside a secret")
             return await asker.ask(form, replace(asked, context=redacted.context))
@@ -144,9 +152,16 @@ async def _ask_with(
         await ask_all(what, list(asks), desk.gaps, ask, plan, results, report)
 
 
+def _rows(form: str, gaps: Sequence[Gap], results: Results) -> list[Row]:
+    """Return what is shown in each gap in one form, as the user would see it."""
+    key = machine_key(config.data_dir())
+    rows = rows_of(form, gaps, results)
+    return [row | {"text": revealed(gap, row["text"], key)} for gap, row in zip(gaps, rows, strict=True)]
+
+
 def _figures(forms: Sequence[str], gaps: Sequence[Gap], results: Results) -> dict[str, Any]:
     parses = _parses_of(gaps)
-    rows = {form: rows_of(form, gaps, results) for form in forms}
+    rows = {form: _rows(form, gaps, results) for form in forms}
     exact = {form: [gap.is_exact(row["text"]) for gap, row in zip(gaps, rows[form], strict=True)] for form in forms}
     counts = {form: _counted(gaps, rows[form], parses) for form in forms}
     main = SHIPPED if SHIPPED in forms else forms[-1]
@@ -165,23 +180,29 @@ def _figures(forms: Sequence[str], gaps: Sequence[Gap], results: Results) -> dic
 
 
 def _recommendations(
-    tried: Sequence[Trial], gaps: Sequence[Gap], settings: Settings, results: Results
+    tried: Sequence[Trial], one_answer: str, gaps: Sequence[Gap], settings: Settings, results: Results
 ) -> dict[str, Any]:
-    """Return what each other value changes, and for each setting what to do."""
+    """Return what each other value changes, and for each setting what to do.
+
+    `one_answer` is the form that confidences are compared with, and its figures are told.
+    """
     if not tried:
         return {"trials": [], "recommendations": []}
     scores = {
-        form: [score_of(gap, row) for gap, row in zip(gaps, rows_of(form, gaps, results), strict=True)]
-        for form in (SHIPPED, *(trial.form for trial in tried))
+        form: [score_of(gap, row) for gap, row in zip(gaps, _rows(form, gaps, results), strict=True)]
+        for form in (SHIPPED, one_answer, *(trial.form for trial in tried))
     }
-    base = scores[SHIPPED]
-    found = [compared(trial, scores[trial.form], base) for trial in tried]
+    base_of = {CONTEXT: scores[SHIPPED], CONFIDENCE: scores[one_answer]}
+    found = [compared(trial, scores[trial.form], base_of[trial.setting], scores[SHIPPED]) for trial in tried]
     names = dict.fromkeys(trial.setting for trial in tried)
     return {
-        "now": {name: getattr(settings, name) for name in names} | figures_of(base, timed=True),
+        "now": {name: getattr(settings, name) for name in names} | figures_of(scores[SHIPPED], timed=True),
+        "one_answer": figures_of(scores[one_answer], timed=True),
         "trials": [as_json(one) for one in found],
         "recommendations": [
-            asdict(recommended(name, getattr(settings, name), base, [o for o in found if o.trial.setting == name]))
+            asdict(
+                recommended(name, getattr(settings, name), base_of[name], [o for o in found if o.trial.setting == name])
+            )
             for name in names
         ],
     }

@@ -1,12 +1,16 @@
 """A file of results that grows line by line, so that what was stopped goes on where it was.
 
-The first line tells the settings: a file made with others is not gone on with. Each row is one JSON object.
+The first line tells the settings: a file made with others is not gone on with. Each row is one JSON object. It holds
+the user's code, so that nobody else may read it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +30,7 @@ class Results:
 
     def __enter__(self) -> Results:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = self.path.open("w", encoding="utf-8")  # without a line that a kill has cut
+        self._file = os.fdopen(_for_the_owner(self.path), "w", encoding="utf-8")  # without a line that a kill has cut
         for row in ({"settings": dict(self._settings)}, *self.rows):
             self._file.write(json.dumps(row) + "\n")
         self._file.flush()
@@ -52,6 +56,15 @@ def default_path(name: str, settings: Mapping[str, Any]) -> Path:
     """Return where the results of an evaluation with these settings are kept."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     return config.cache_dir() / "eval" / f"{name}-{digest}.jsonl"
+
+
+def _for_the_owner(path: Path) -> int:
+    """Begin a file anew that the owner alone may read, one that was there already included."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
+        with contextlib.suppress(OSError):  # another's file that we may write into
+            os.fchmod(handle, 0o600)
+    return handle
 
 
 def _read(path: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -89,9 +89,12 @@ def sources_of(folder: Path, ignore: Ignore) -> Sources:
 
 
 def read_source(path: Path) -> bytes | None:
-    """Return a file's bytes; None where it cannot be read."""
+    """Return a file's bytes, of one that is too large no more than shows it; None where there is no regular one."""
     try:
-        return path.read_bytes()
+        if not path.is_file():  # a pipe may never end, nor a device
+            return None
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
     except OSError:
         return None
 
@@ -99,7 +102,9 @@ def read_source(path: Path) -> bytes | None:
 def _listed(root: Path) -> tuple[list[SourceFile], set[Path]]:
     """Return the files by their names alone, and what links in the repository lead to.
 
-    What has another name could be read there while it is masked under the first.
+    What has another name could be read there while it is masked under the first. Left aside are links to the repository
+    itself and above, by which every file has one: a document is known by its real path where it is imported
+    (context/signatures.py).
     """
     linked: set[Path] = set()
 
@@ -134,14 +139,11 @@ def _source(file: SourceFile, ignore: Ignore) -> bytes | str:
         return "ignored"
     if _GENERATED_NAME.search(file.path.name):
         return "generated"
-    try:
-        if file.path.stat().st_size > MAX_FILE_BYTES:
-            return "too large"
-    except OSError:
-        return "unreadable"
     source = read_source(file.path)
     if source is None:
         return "unreadable"
+    if len(source) > MAX_FILE_BYTES:
+        return "too large"
     return _not_written_by_hand(source) or source
 
 

@@ -2,6 +2,10 @@
 
 Input: the settings in force, and what was shown in the same gaps with them and with each other value. Output: figures,
 and how they differ. Pure; knows nothing of what is made of them.
+
+With any `completion_confidence` but 0, one answer is all that is asked for (suggestions/requests.py): it is tried on
+the one answer that is shown with `completion_candidates` = 1, and compared with that, since what is chosen among
+several comes of another prompt. Whether it is also better than what is in force is asked besides.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from codefuse_lsp.evaluation.filling import Row
 from codefuse_lsp.evaluation.gaps import Gap
 from codefuse_lsp.generation.request import ModelCard
 
-CONTEXT, CONFIDENCE = "completion_context", "completion_confidence"
+CONTEXT, CONFIDENCE, CANDIDATES = "completion_context", "completion_confidence", "completion_candidates"
 VALUES: Mapping[str, tuple[float, ...]] = {CONTEXT: (512, 1024, 2048), CONFIDENCE: (0.0, 0.1, 0.2, 0.35)}
 
 
@@ -39,8 +43,12 @@ class Trial:
         return f"{self.setting} = {self.value:g}"
 
     def settings(self, base: Settings) -> Settings:
-        """Return the settings with this value."""
-        return config.apply(base, {self.setting: self.value}, self.form)[0]
+        """Return the settings with this value; with a confidence, nothing is chosen."""
+        alone = {CANDIDATES: 1} if self.setting == CONFIDENCE else {}
+        return config.apply(base, {self.setting: self.value} | alone, self.form)[0]
+
+
+ONE_ANSWER = Trial(CANDIDATES, 1)  # what confidences are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +70,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One trial beside the settings in force, in the same gaps."""
+    """One trial beside its base in the same gaps, and beside the settings in force where those are another's."""
 
     trial: Trial
     scores: Sequence[Score]
     similarity: Difference
     balance: Difference
     ms: Difference
+    balance_in_force: Difference
+    exact_in_force: int
 
     @property
     def exact(self) -> int:
@@ -89,14 +99,19 @@ def score_of(gap: Gap, row: Row) -> Score:
     return Score(gap.similarity(text), *gap.right_and_wrong(text), gap.is_exact(text), not text, row["ms"])
 
 
-def compared(trial: Trial, scores: Sequence[Score], base: Sequence[Score]) -> Compared:
-    """Return a trial beside the settings in force."""
+def compared(
+    trial: Trial, scores: Sequence[Score], base: Sequence[Score], in_force: Sequence[Score] | None = None
+) -> Compared:
+    """Return a trial beside its base, and beside the settings in force; None where these are its base."""
+    in_force = base if in_force is None else in_force
     return Compared(
         trial,
         scores,
         difference([score.similarity for score in scores], [score.similarity for score in base]),
         difference([score.balance for score in scores], [score.balance for score in base]),
         difference([score.ms for score in scores], [score.ms for score in base]),
+        difference([score.balance for score in scores], [score.balance for score in in_force]),
+        sum(score.exact for score in in_force),
     )
 
 
@@ -115,9 +130,11 @@ def figures_of(scores: Sequence[Score], *, timed: bool) -> dict[str, Any]:
 
 
 def as_json(found: Compared) -> dict[str, Any]:
-    """Return a trial's figures, and how they differ from those of the settings in force."""
+    """Return a trial's figures, and how they differ from those of its base, and from those of the settings in force."""
     timed = found.trial.setting == CONTEXT
     differences = {"edit_similarity": found.similarity, "right_less_wrong_chars": found.balance}
+    if found.trial.setting == CONFIDENCE:
+        differences["right_less_wrong_chars_in_force"] = found.balance_in_force
     if timed:
         differences["ms"] = found.ms
     return {

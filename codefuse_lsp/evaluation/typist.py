@@ -58,9 +58,13 @@ class Session:
 
     @property
     def spared(self) -> float:
-        """Of the keystrokes that something was said to, those that an earlier answer served, in percent."""
-        served = [record["source"] for record in self.records if record["source"] and record["outcome"] != "cancelled"]
-        return _percent(sum(source != "model" for source in served), len(served))
+        """Of the keystrokes that an answer was found or asked for, those that an earlier one served, in percent.
+
+        What was overtaken has not been served, though the model may have been asked for it.
+        """
+        wanted = [record for record in self.records if record["source"]]
+        served = [one for one in wanted if one["source"] != "model" and one["outcome"] != "cancelled"]
+        return _percent(len(served), len(wanted))
 
     @property
     def cached(self) -> float:

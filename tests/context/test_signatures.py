@@ -231,3 +231,11 @@ def test_a_changed_file_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_broken_files_are_outlined_as_far_as_they_go(text: str) -> None:
     outline(text, "python")
     outline(text, "typescript")
+
+
+def test_a_document_is_not_told_of_itself_by_way_of_a_link(tmp_path: Path) -> None:
+    text = "from mypkg.app import total\nfrom mypkg.other import Stack\n\n\ndef total() -> int:\n    return 1\n"
+    put(tmp_path / "app.py", text)
+    put(tmp_path / "other.py", STACK)
+    (tmp_path / "mypkg").symlink_to(tmp_path)
+    assert found(tmp_path, "app.py", text).keys() == {"mypkg/other.py"}

@@ -123,6 +123,11 @@ async def test_what_is_shown_is_scored_and_run(far_end: FarEnd, tmp_path: Path) 
     json.dumps(found)
 
 
+async def test_the_settings_told_are_those_that_were_measured_with(far_end: FarEnd, tmp_path: Path) -> None:
+    found = await Stand(far_end, tmp_path, "add").run("shipped")
+    assert found["settings"]["completion_candidates"] == 4 and found["settings"]["completion_ahead"] == "off"
+
+
 async def test_silence_is_counted_with_its_reason_and_never_passes(far_end: FarEnd, tmp_path: Path) -> None:
     writes(far_end, silent="    return total\n")
     found = await Stand(far_end, tmp_path, "silent", "right").run("shipped")

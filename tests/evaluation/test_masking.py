@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 
@@ -184,6 +185,24 @@ def test_a_language_of_few_files_gets_its_places_too(tmp_path: Path) -> None:
     few = [write(tmp_path, f"m{number}.lua", BODIES["lua"]) for number in range(4)]
     head = in_mixed_order([*many, *few], 0)[:24]
     assert 3 <= sum(file.language == "lua" for file in head) <= 5
+
+
+def test_a_name_that_is_not_utf_8_is_a_name_like_others() -> None:
+    source, name = b"total = 1\n", os.fsdecode(b"caf\xe9.py")
+    file = SourceFile(Path("/p") / name, name, "python")
+    (span,) = spans_of(source, "python")
+    gap = gap_at(file, source, span)
+    assert gap.id == f"{name}:1:line" and gap.asked(100).context.uri.isascii()
+
+
+def test_a_file_whose_name_is_not_utf_8_gives_its_places(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.py")
+    try:
+        path.write_text(textwrap.dedent(PYTHON))
+    except OSError:
+        pytest.skip("file names are UTF-8 here")
+    gaps = drawn([SourceFile(path, path.name, "python")], 0, 60)
+    assert len(gaps) == 13 and len({gap.asked(100).context.uri for gap in gaps}) == 13
 
 
 def test_one_file_gives_all_its_places(tmp_path: Path) -> None:

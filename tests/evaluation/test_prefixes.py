@@ -28,6 +28,11 @@ def test_a_request_that_was_cancelled_untold_has_read_what_no_earlier_prompt_beg
     assert read_before([record("b", 100, 0), record("a")], prompts) == pytest.approx(50.0)
 
 
+def test_what_was_never_read_spares_no_later_prompt_anything() -> None:
+    prompts = {"a": "x" * 400, "b": "x" * 400, "c": "y" * 400}
+    assert read_before([record("a"), record("b"), record("c", 100, 0)], prompts) == 0.0
+
+
 def test_answers_that_were_taken_over_count_once() -> None:
     assert read_before([record("a", 100, 50), record("b", 100, 0, source="running")], {}) == 50.0
 

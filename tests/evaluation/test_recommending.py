@@ -25,6 +25,15 @@ def told(setting: str, base: Sequence[Score], **others: Sequence[Score]) -> Reco
     return recommended(setting, now, base, tried)
 
 
+def test_a_confidence_that_is_worse_than_what_is_chosen_now_is_not_recommended() -> None:
+    scores, in_force = [EXACT, SILENT, CLOSE, SILENT] * 15, [EXACT, EXACT, CLOSE, SILENT] * 15
+    found = compared(Trial(CONFIDENCE, 0.35), scores, BASE, in_force)
+    assert found.balance.low > 0 > found.balance_in_force.high
+    assert recommended(CONFIDENCE, 0, BASE, [found]).line == ""
+    alike = compared(Trial(CONFIDENCE, 0.35), scores, BASE, BASE)
+    assert recommended(CONFIDENCE, 0, BASE, [alike]).line == "completion_confidence = 0.35"
+
+
 def in_ms(scores: Sequence[Score], ms: float) -> list[Score]:
     return [replace(score, ms=ms) for score in scores]
 
@@ -88,8 +97,10 @@ def test_the_value_in_force_is_not_tried_and_none_that_the_model_cannot_read() -
     assert [trial.value for trial in trials_of(Settings(completion_confidence=0.2), card, CONFIDENCE)] == [0, 0.1, 0.35]
 
 
-def test_a_trial_changes_its_own_setting_alone() -> None:
+def test_a_trial_changes_its_own_setting_and_a_confidence_chooses_nothing() -> None:
     assert Trial(CONTEXT, 512).settings(Settings()) == Settings(completion_context=512)
+    with_one_answer = Settings(completion_confidence=0.2, completion_candidates=1)
+    assert Trial(CONFIDENCE, 0.2).settings(Settings()) == with_one_answer
     assert Trial(CONFIDENCE, 0.2).line == "completion_confidence = 0.2"
 
 

@@ -45,6 +45,13 @@ async def test_the_same_question_is_asked_once_whatever_names_it_goes_by(
     assert len(far_end.asked) == 3
 
 
+async def test_the_alternatives_that_are_asked_for_are_told(far_end: FarEnd, connection: RecordedConnection) -> None:
+    far_end.says("1")
+    for logprobs in (None, 5, 0):  # what was told with fewer is asked anew, with more it is not
+        assert await answer(connection, logprobs=logprobs) == "1"
+    assert [asked.body["logprobs"] for asked in far_end.asked] == [0, 5]
+
+
 async def test_what_was_broken_off_is_broken_off_there_again(far_end: FarEnd, connection: RecordedConnection) -> None:
     async def script(completion: Completion) -> None:
         completion.head()

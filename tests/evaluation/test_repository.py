@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import pytest
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.ignore import Ignore
+from codefuse_lsp.context.secrets import PLACEHOLDER
 from codefuse_lsp.evaluation.gaps import Gap
 from codefuse_lsp.evaluation.masking import drawn
 from codefuse_lsp.evaluation.plan import Plan
 from codefuse_lsp.evaluation.recorded import RecordedConnection
 from codefuse_lsp.evaluation.repository import repository
 from codefuse_lsp.evaluation.source_files import sources_of
+from codefuse_lsp.suggestions.requests import CANDIDATES
 from tests.e2e.far_end import Completion, FarEnd
 
 APP = """\
@@ -127,6 +131,29 @@ async def test_the_answer_is_nowhere_in_the_prompt(far_end: FarEnd, tmp_path: Pa
     assert saw_other  # the other file is there as it is on the disk
 
 
+async def test_the_answer_is_not_read_by_way_of_a_link_to_the_repository_itself(
+    far_end: FarEnd, tmp_path: Path
+) -> None:
+    text = "from mypkg.app import total\n\n\ndef total(basket):\n    found = basket\n    return found\n"
+    stand = Stand(far_end.endpoint, tmp_path, app=text)
+    (stand.folder / "mypkg").symlink_to(stand.folder)
+    knows(far_end, stand)
+    await stand.run("shipped", jobs=4)
+    assert far_end.asked and not any("def total(basket): ..." in asked.prompt for asked in far_end.asked)
+
+
+async def test_a_file_whose_name_is_not_utf_8_is_measured_like_others(far_end: FarEnd, tmp_path: Path) -> None:
+    stand = Stand(far_end.endpoint, tmp_path)
+    try:
+        (stand.folder / os.fsdecode(b"caf\xe9.py")).write_text(APP)
+    except OSError:
+        pytest.skip("file names are UTF-8 here")
+    knows(far_end, stand)
+    found = await stand.run("healed", "shipped", limit=2)
+    assert found["total"] == 2 and found["files"] == 1
+    assert (await stand.run("healed", "shipped", limit=2)) == found
+
+
 async def test_no_secret_is_in_any_prompt_raw_ones_included(far_end: FarEnd, tmp_path: Path) -> None:
     key = "AKIA" + "QWERTYUIOPASDFGH"
     stand = Stand(far_end.endpoint, tmp_path, app=APP.replace("def total", f'access_key = "{key}"\n\n\ndef total'))
@@ -136,8 +163,33 @@ async def test_no_secret_is_in_any_prompt_raw_ones_included(far_end: FarEnd, tmp
     assert found["total"] == len(stand.gaps())
 
 
+async def test_no_secret_is_in_the_results_though_it_is_shown_and_scored(far_end: FarEnd, tmp_path: Path) -> None:
+    key = "AKIA" + "QWERTYUIOPASDFGH"
+    text = (
+        f'access_key = "{key}"\n\n\ndef client():\n    found = connect("{key}")\n    print("{key}")\n    return found\n'
+    )
+    stand = Stand(far_end.endpoint, tmp_path, app=text)
+
+    async def script(completion: Completion) -> None:
+        found = PLACEHOLDER.search(completion.prompt)
+        completion.head()
+        if found is not None:  # else it cannot know
+            tail = (completion.prompt + completion.heal).replace(found[0], key)[-30:]
+            completion.say(completion.heal + text.partition(tail)[2].replace(key, found[0]))
+        completion.end()
+
+    far_end.script = script
+    found = await stand.run("healed", "shipped")
+    kept = stand.results.read_text()
+    assert key not in kept and len(PLACEHOLDER.findall(kept)) > 4
+    assert found["exact_match"] == found["total"] - found["silent"] > 3
+    assert not [trial for trial in found["trials"] if trial["exact_match"] != found["exact_match"]]
+    assert (await stand.run("healed", "shipped")) == found  # a placeholder is the same the next time
+
+
 async def test_other_settings_are_tried_and_confidence_costs_no_request(far_end: FarEnd, tmp_path: Path) -> None:
     stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    stand.settings = replace(stand.settings, completion_candidates=1)
     knows(far_end, stand, doubt=0.15, **{"return found": "nonsense = unheard_of"})
     found = await stand.run("shipped", jobs=4)
     total = found["total"]
@@ -151,6 +203,37 @@ async def test_other_settings_are_tried_and_confidence_costs_no_request(far_end:
     assert unsure["p50_ms"] is None and unsure["difference"]["right_less_wrong_chars"]["mean"] > 0
     assert [one["line"] for one in found["recommendations"]] == ["", ""]
     assert all("too few" in one["sentence"] for one in found["recommendations"])
+
+
+async def test_confidence_is_compared_with_one_answer_and_not_with_a_chosen_one(
+    far_end: FarEnd, tmp_path: Path
+) -> None:
+    stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    far_end.card["scores"] = True  # what is chosen comes of a prompt without the code after the cursor
+
+    async def script(completion: Completion) -> None:
+        completion.head()
+        for piece in (completion.heal, "found" if completion.body.get("logprobs") == 0 else "zebra", "\n"):
+            logprobs = {"tokens": [piece], "token_logprobs": [-0.1], "top_logprobs": None}
+            completion.event({"choices": [{"index": 0, "text": piece, "finish_reason": None, "logprobs": logprobs}]})
+        completion.end()
+
+    far_end.script = script
+    found = await stand.run("shipped", limit=3)
+    assert found["settings"]["completion_candidates"] == CANDIDATES and found["one_answer"]["p50_ms"] > 0
+    trials = [trial for trial in found["trials"] if trial["setting"] == "completion_confidence"]
+    for trial in trials:
+        assert trial["edit_similarity"] == found["one_answer"]["edit_similarity"] != found["now"]["edit_similarity"]
+        assert trial["difference"]["right_less_wrong_chars"]["mean"] == 0
+
+
+async def test_where_nothing_is_chosen_one_answer_is_what_is_shown(far_end: FarEnd, tmp_path: Path) -> None:
+    stand = Stand(far_end.endpoint, tmp_path, app=APP)
+    del far_end.card["device"]
+    knows(far_end, stand)
+    found = await stand.run("shipped", limit=2)
+    assert len(far_end.asked) == 3 * 2 and found["settings"]["completion_candidates"] == 1
+    assert found["one_answer"]["p50_ms"] == found["now"]["p50_ms"]
 
 
 async def test_evidence_makes_a_recommendation(far_end: FarEnd, tmp_path: Path) -> None:
@@ -178,7 +261,7 @@ async def test_what_was_stopped_goes_on_where_it_was(far_end: FarEnd, tmp_path: 
     again = await stand.run("healed", "shipped", limit=2)
     assert len(far_end.asked) == asked and again == first
     assert (await stand.run("healed", "shipped", limit=3))["total"] == 3
-    assert len(far_end.asked) == asked + 4
+    assert len(far_end.asked) == asked + 5
 
 
 async def test_a_file_that_changed_makes_other_figures(far_end: FarEnd, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def test_what_was_found_is_there_the_next_time(tmp_path: Path) -> None:
     again = Results(path, SETTINGS)
     assert again.of_kind("answer") == [{"kind": "answer", "text": "größer\n"}]
     assert len(again.rows) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+@pytest.mark.parametrize("there_before", [False, True])
+def test_nobody_else_may_read_the_results(tmp_path: Path, there_before: bool) -> None:
+    path = tmp_path / "x.jsonl"
+    if there_before:
+        path.touch(0o644)
+        path.chmod(0o644)
+    with Results(path, SETTINGS):
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_line_that_a_kill_has_cut_is_left_out_and_written_anew(tmp_path: Path) -> None:

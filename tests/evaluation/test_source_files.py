@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,34 @@ def test_an_unreadable_file_is_counted_and_no_error(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(source_files, "read_source", lambda path: None if path.name == "locked.py" else real(path))
     found = sources(tmp_path)
     assert names(found) == ["a.py"] and found.left_out == {"unreadable": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, a_x_py=CODE)
+    os.mkfifo(tmp_path / "pipe.py")
+    holder = os.open(tmp_path / "pipe.py", os.O_RDWR)  # whoever reads it waits, until it is closed
+    try:
+        reading = threading.Thread(target=lambda: done.append(sources(tmp_path)), daemon=True)
+        done: list[Sources] = []
+        reading.start()
+        reading.join(timeout=10)
+    finally:
+        os.write(holder, b"x = 1\n")
+        os.close(holder)
+    assert [names(found) for found in done] == [["a.py"]] and done[0].left_out == {"unreadable": 1}
+
+
+def test_of_a_large_file_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
+    write(tmp_path, a_x_py=CODE * 30_000)
+    assert len(source_files.read_source(tmp_path / "a.py") or b"") <= source_files.MAX_FILE_BYTES + 1
+
+
+def test_a_link_to_the_repository_itself_leaves_no_file_out(tmp_path: Path) -> None:
+    write(tmp_path, a_x_py=CODE, pkg__b_x_py=CODE)
+    (tmp_path / "mypkg").symlink_to(tmp_path)
+    found = sources(tmp_path)
+    assert names(found) == ["a.py", "pkg/b.py"] and found.left_out == {}
 
 
 def test_the_digest_changes_with_any_file(tmp_path: Path) -> None:
