@@ -15,7 +15,7 @@ from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.syntax import LineSpan
 from codefuse_lsp.conversations import StoredTurn
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
-from codefuse_lsp.lsp import protocol
+from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
 from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
@@ -23,6 +23,7 @@ from codefuse_lsp.prompts.chat import Reference
 from codefuse_lsp.prompts.formats import Turn
 from codefuse_lsp.suggestions.requests import model_format
 
+_Given = tuple[Document, types.Range | None]  # frozen, and which part of it is meant
 SHORTEST_PAUSE_S = 1 / 30  # between two updates
 
 
@@ -80,12 +81,11 @@ async def _told(server: CodeFuseServer, params: ChatParams, conversation: str) -
     """Return what was said, the question, and what it refers to."""
     conversations = await server.conversations()
     stored = await asyncio.to_thread(conversations.turns, conversation)
-    return await asyncio.to_thread(_redacted, server, stored, params.message, params.references or ())
+    given = [(server.document(one.uri).frozen(), one.range) for one in params.references or ()]
+    return await asyncio.to_thread(_redacted, server, stored, params.message, given)
 
 
-def _redacted(
-    server: CodeFuseServer, stored: Sequence[StoredTurn], question: str, given: Sequence[protocol.Reference]
-) -> _Told:
+def _redacted(server: CodeFuseServer, stored: Sequence[StoredTurn], question: str, given: Sequence[_Given]) -> _Told:
     """Return what may be told; reads files, so it runs in a thread.
 
     What was a secret in an earlier round is one still, though the reference that told so is not there any more.
@@ -93,11 +93,11 @@ def _redacted(
     history = [*map(_turn, stored), Turn("human", question)]
     excerpts = [*(Excerpt(turn.text, told=turn.secrets) for turn in stored), Excerpt(question)]
     references, refused = [], []
-    for one in given:
-        if rule := server.rule_against(server.document(one.uri)):
+    for document, where in given:
+        if rule := server.rule_against(document):
             refused.append(f"A reference was left out. {rule}")
         else:
-            reference, excerpt = _reference(server, one)
+            reference, excerpt = _reference(server, document, where)
             references.append(reference)
             excerpts.append(excerpt)
     shown = server.suggester.surroundings.redacted(excerpts)
@@ -152,11 +152,10 @@ def _turn(stored: StoredTurn) -> Turn:
     return Turn("bot" if stored.role == "bot" else "human", stored.text)
 
 
-def _reference(server: CodeFuseServer, given: protocol.Reference) -> tuple[Reference, Excerpt]:
+def _reference(server: CodeFuseServer, document: Document, where: types.Range | None) -> tuple[Reference, Excerpt]:
     """Return what a reference points at, as the editor has it, and its text in its place."""
-    document = server.document(given.uri)
     span, label = LineSpan(0, len(document.lines)), ""
-    if given.range is not None:
-        first, last = document.point(given.range.start)[0], document.point(given.range.end)[0]
+    if where is not None:
+        first, last = document.point(where.start)[0], document.point(where.end)[0]
         span, label = LineSpan(first, last + 1), f"lines {first + 1}-{last + 1}"
     return Reference(server.path_of(document), document.language_id or "", "", label), excerpt_of(document.lines, span)

@@ -134,6 +134,12 @@ class Document(TextDocument):
             self._source = _read_file(self.uri) if self._split is None else "".join(self._split)
         return self._source
 
+    def frozen(self) -> Document:
+        """Return the text as it is now, for a thread to read: no later edit shows in it. A file is not read by that."""
+        copy = Document(self.uri, self._source, self.version, self.language_id, self.position_codec)
+        copy._split = None if self._split is None else list(self._split)
+        return copy
+
     def point(self, position: types.Position) -> Point:
         """Return where a client's position is; one beyond its line or the text is moved back to the end of it."""
         found = self.position_codec.position_from_client_units(self.lines, position)

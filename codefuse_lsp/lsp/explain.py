@@ -9,8 +9,9 @@ from pathlib import PurePath
 from codefuse_lsp.answers import request_for, stream_answer
 from codefuse_lsp.context.secrets import Redacted
 from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol import Target
-from codefuse_lsp.lsp.selection import Selection, selection_of
+from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import explain_prompt
 from codefuse_lsp.prompts.fences import fenced
@@ -21,7 +22,7 @@ QUOTED_LINES = 30  # of the explained code, above the explanation
 
 async def explain(server: CodeFuseServer, target: Target) -> None:
     """Show an explanation of the target's code; a cancel keeps what was written. Raises CodeFuseError."""
-    selection, shown = await asyncio.to_thread(_chosen, server, target)
+    selection, shown = await asyncio.to_thread(_chosen, server, unchanged(server, target).frozen(), target)
     path = PurePath(server.path_of(selection.document)).name
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
@@ -43,9 +44,9 @@ async def explain(server: CodeFuseServer, target: Target) -> None:
                 await asyncio.shield(view.finish(text))
 
 
-def _chosen(server: CodeFuseServer, target: Target) -> tuple[Selection, Redacted]:
+def _chosen(server: CodeFuseServer, document: Document, target: Target) -> tuple[Selection, Redacted]:
     """Return the code that is meant, and as the model may read it."""
-    selection = selection_of(server, target)
+    selection = selection_of(server, document, target)
     (shown,) = server.suggester.surroundings.redacted([selection.excerpt])
     return selection, shown
 

@@ -37,13 +37,12 @@ class Selection:
         return excerpt_of(self.document.lines, LineSpan(0, min(SOURCE_HEAD_LINES, self.span.start)))
 
 
-def selection_of(server: CodeFuseServer, target: Target) -> Selection:
+def selection_of(server: CodeFuseServer, document: Document, target: Target) -> Selection:
     """Return the code that is meant: the selected lines, else the definition at the cursor, else the whole file.
 
-    Raises DocumentChanged when the document is not the one any more in which the place was chosen, and CodeFuseError
-    for a file that must not be read: a client can name any. Looks at the disk, so it runs in a thread.
+    `document` is the target's, frozen: it looks at the disk, so it runs in a thread. Raises CodeFuseError for a file
+    that must not be read: a client can name any.
     """
-    document = unchanged(server, target)
     if rule := server.rule_against(document):
         raise CodeFuseError(rule)
     text, language, lines = document.source, document.language_id or "", document.lines

@@ -55,7 +55,7 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
 
     Raises CodeFuseError, DocumentChanged when the code was edited meanwhile.
     """
-    plan = await asyncio.to_thread(_plan, server, target)
+    plan = await _plan(server, target)
     version = plan.there.version if plan.there is not None else None
     async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
         ready = await server.connection.wait()
@@ -109,24 +109,38 @@ async def _write(
     return answer
 
 
-def _plan(server: CodeFuseServer, target: Target) -> Plan:
-    """Find out what to test and where the tests go; looks at the disk, so it runs in a thread."""
-    selection = selection_of(server, target)
-    path = selection.document.path
-    if server.notebook(selection.document) is not None:
+async def _plan(server: CodeFuseServer, target: Target) -> Plan:
+    """Find out what to test and where the tests go; threads look at the disk, and at documents as they were here."""
+    document = unchanged(server, target).frozen()
+    selection, root, test_file = await asyncio.to_thread(_chosen, server, document, target)
+    uri = target.uri if test_file.in_source else Path(test_file.path).as_uri()
+    is_there = test_file.exists or uri in server.workspace.text_documents
+    there = server.document(uri).frozen() if is_there else None
+    subject, shown = await asyncio.to_thread(_told, server, selection, root, test_file, there)
+    return Plan(subject, test_file, uri, there, shown)
+
+
+def _chosen(server: CodeFuseServer, document: Document, target: Target) -> tuple[Selection, Path | None, TestFile]:
+    """Return what is tested, the workspace's folder round it, and where the tests go."""
+    selection, path = selection_of(server, document, target), document.path
+    if server.notebook(document) is not None:
         raise CodeFuseError("Tests are written for code in files, since no test can import a notebook's cell.")
     if not path or not target.uri.startswith("file:"):
         raise CodeFuseError("Save the file first, so that there is a place for its tests.")
-    source, root = PurePath(path), server.workspace_root(target.uri)
-    test_file = test_file_for(source, root, selection.language, _exists, _read)
-    uri = target.uri if test_file.in_source else Path(test_file.path).as_uri()
-    there = server.document(uri) if test_file.exists or uri in server.workspace.text_documents else None
+    root = server.workspace_root(target.uri)
+    return selection, root, test_file_for(PurePath(path), root, selection.language, _exists, _read)
+
+
+def _told(
+    server: CodeFuseServer, selection: Selection, root: Path | None, test_file: TestFile, there: Document | None
+) -> tuple[Subject, Redacted]:
+    """Return what is tested, and the text that is there, as the model may read them."""
     if there is not None and (rule := server.rule_against(there)):
         raise CodeFuseError(rule)
     pieces = [selection.excerpt, selection.source_head, Excerpt(there.source if there is not None else "")]
     code, head, shown = server.suggester.surroundings.redacted(pieces)
-    subject = _subject(selection, source, root, test_file)
-    return Plan(replace(subject, code=code.text, source_head=head.text), test_file, uri, there, shown)
+    subject = _subject(selection, PurePath(selection.document.path), root, test_file)
+    return replace(subject, code=code.text, source_head=head.text), shown
 
 
 def _subject(selection: Selection, source: PurePath, root: Path | None, test_file: TestFile) -> Subject:

@@ -325,3 +325,21 @@ def test_what_is_no_file_reads_as_empty(tmp_path: Path, make: str) -> None:
 @pytest.mark.parametrize("uri", ["untitled:pyproject.toml", "pyproject.toml", "file:///a%00b"])
 def test_a_uri_that_names_no_file_is_never_looked_up_on_the_disk(uri: str) -> None:
     assert workspace().get_text_document(uri).source == ""
+
+
+def test_a_frozen_document_is_read_while_the_other_goes_on() -> None:
+    document = Document("file:///a.py", "a = 1\nb = 2\n", 1, "python")
+    document.lines  # noqa: B018  # from here on, an edit changes the list
+    frozen = document.frozen()
+    at = types.Range(types.Position(0, 0), types.Position(1, 0))
+    document.apply_change(types.TextDocumentContentChangePartial(at, "", 0))
+    document.version = 2
+    assert (frozen.source, list(frozen.lines), frozen.version) == ("a = 1\nb = 2\n", ["a = 1\n", "b = 2\n", ""], 1)
+    assert (document.source, frozen.language_id, frozen.uri) == ("b = 2\n", "python", "file:///a.py")
+
+
+def test_to_freeze_a_document_that_is_not_open_reads_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    frozen = Document(path.as_uri()).frozen()
+    path.write_text("later = 1\n", "utf-8")
+    assert frozen.source == "later = 1\n"

@@ -1,0 +1,77 @@
+"""What is read in a thread is as it was when the user asked, though the next key is pressed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from codefuse_lsp.config import Settings
+from codefuse_lsp.conversations import Conversations
+from codefuse_lsp.lsp import chat, explain, write_tests
+from codefuse_lsp.lsp.document import Workspace
+from codefuse_lsp.lsp.protocol import ChatParams, Reference, Target
+from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.suggestions.surroundings import Surroundings
+
+CODE = "def area(width, height):\n    return width * height\n"
+START = types.Position(0, 0)
+KEYS = types.TextDocumentContentChangePartial(types.Range(START, START), "typed = 1\n")
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return (tmp_path / "area.py").as_uri()
+
+
+@pytest.fixture
+def server(uri: str, monkeypatch: pytest.MonkeyPatch) -> CodeFuseServer:
+    """A server with a document that changes each time before a thread comes to look at it."""
+    server = CodeFuseServer(Settings())
+    server.protocol._workspace = Workspace(None)
+    server.workspace.put_text_document(types.TextDocumentItem(uri, "python", 1, CODE))
+    monkeypatch.setattr(server, "suggester", SimpleNamespace(surroundings=Surroundings()), raising=False)
+
+    async def history() -> Conversations:
+        return Conversations(None)
+
+    async def late(work: Callable[..., Any], *given: Any) -> Any:
+        server.document(uri).apply_change(KEYS)
+        return work(*given)
+
+    monkeypatch.setattr(server, "conversations", history)
+    monkeypatch.setattr(asyncio, "to_thread", late)
+    return server
+
+
+def test_a_chat_is_told_of_a_reference_as_it_was(server: CodeFuseServer, uri: str) -> None:
+    told = asyncio.run(chat._told(server, ChatParams("well?", references=[Reference(uri)]), "new"))
+    assert told.references[0].text == "typed = 1\n" + CODE  # typed while the history was read, and no more since
+
+
+def test_tests_are_planned_for_the_code_as_it_was(server: CodeFuseServer, uri: str) -> None:
+    plan = asyncio.run(write_tests._plan(server, Target(uri, types.Range(START, START), 1)))
+    assert plan.subject.code == CODE
+
+
+def test_code_is_explained_as_it_was(server: CodeFuseServer, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def prompt(code: str, *more: object) -> None:
+        told.append(code)
+        raise InterruptedError
+
+    async def ready() -> Any:
+        return SimpleNamespace(card=None)
+
+    monkeypatch.setattr(server, "connection", SimpleNamespace(wait=ready), raising=False)
+    monkeypatch.setattr(explain, "model_format", lambda *given: None)
+    monkeypatch.setattr(explain, "explain_prompt", prompt)
+    with pytest.raises(InterruptedError):
+        asyncio.run(explain.explain(server, Target(uri, types.Range(START, START), 1)))
+    assert told == [CODE]
