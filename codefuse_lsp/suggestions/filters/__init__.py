@@ -19,6 +19,7 @@ from codefuse_lsp.suggestions.filters.lines import (
     cut_at_cell,
     drop_half_line,
     drop_loose_decorators,
+    drop_loose_headers,
     keep_one_line,
     trim_end,
 )
@@ -70,6 +71,7 @@ ENDINGS: tuple[Filter, ...] = (
 )
 JUDGEMENTS: tuple[Filter, ...] = (
     drop_loose_decorators,
+    drop_loose_headers,
     drop_comment_block,
     drop_echo,
     drop_copy_of_above,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from codefuse_lsp.suggestions.filters.brackets import scan
-from codefuse_lsp.suggestions.filters.place import Place
+from codefuse_lsp.suggestions.filters.place import Place, depth, lines_below, opens_block
 
 LEAST_SHARE = 0.5  # of a first line that was cut off must remain
 _LOOSE = re.compile(r"\s*(?:@[\w.]+(?:\(.*\))?|#!?\[.*\])\s*")  # a decorator, an annotation, an attribute
@@ -59,6 +59,22 @@ def drop_loose_decorators(text: str, place: Place) -> str:
     while kept > 1 and (_LOOSE.fullmatch(lines[kept - 1]) or not lines[kept - 1].strip()):
         kept -= 1
     return text if kept == len(lines) else "\n".join(lines[:kept])
+
+
+def drop_loose_headers(text: str, place: Place) -> str:
+    """Leave out headers at the end of several lines, below which their bodies are missing."""
+    if place.context.language != "python":
+        return text
+    lines = text.rstrip().split("\n")
+    below = max(map(depth, lines_below(place.context)), default=0)
+    kept = len(lines)
+    while kept > 1 and (not lines[kept - 1].strip() or _is_loose(lines[kept - 1], below)):
+        kept -= 1
+    return text if kept == len(lines) else "\n".join(lines[:kept])
+
+
+def _is_loose(line: str, below: int) -> bool:
+    return line.rstrip().endswith(":") and opens_block(line, "python") and below <= depth(line)
 
 
 def trim_end(text: str, place: Place) -> str:
