@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import cursor_context
-from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob
-from codefuse_lsp.suggestions.choosing import chosen, is_unsure, log_probability, num_others, other_ways
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
+from codefuse_lsp.suggestions.choosing import chosen, is_quick, is_unsure, log_probability, num_others, other_ways
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.requests import following
@@ -166,6 +166,21 @@ def test_a_model_is_unsure_unless_its_whole_answer_is_probable() -> None:
     for probabilities, unsure in [((0.99, 0.95), False), ((0.9, 0.8), True), ((), False)]:
         stream.logprobs = [token("a", probability) for probability in probabilities]
         assert is_unsure(stream) is unsure
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds", "speed", "quick"),
+    [(101, 1.0, 100.0, True), (11, 1.0, 10.0, False), (2, 0.0, None, False), (50, None, None, False)],
+)
+def test_how_fast_a_model_is_can_be_told_of_answers_of_some_length(
+    tokens: int, seconds: float | None, speed: float | None, quick: bool
+) -> None:
+    stream = Stream.__new__(Stream)
+    stream.usage = Usage(9, tokens)
+    stream.first_token_s = None if seconds is None else 0.5
+    stream._last_s = 0.5 + (seconds or 0.0)
+    assert stream.tokens_per_s == (None if speed is None else pytest.approx(speed))
+    assert is_quick(stream) is quick
 
 
 @pytest.mark.parametrize(
