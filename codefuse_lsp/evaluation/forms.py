@@ -22,7 +22,7 @@ from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, tags
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
-from codefuse_lsp.suggestions.requests import CANDIDATES
+from codefuse_lsp.suggestions.requests import num_candidates
 from codefuse_lsp.suggestions.stream import healed_remainder
 from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
@@ -68,10 +68,8 @@ def measured_with(settings: Settings, card: ModelCard) -> Settings:
     """Return the settings that the whole way is measured with.
 
     Nobody goes on where a suggestion ends, and what is chosen must not depend on how quick the machine is.
-    `completion_candidates` is the number of answers that suggestions/requests.py lets the choice be made among.
     """
-    chooses = bool(card.device) and not settings.completion_confidence
-    number = (settings.completion_candidates or CANDIDATES) if chooses else 1
+    number = num_candidates(settings, card, has_time=True)
     return replace(settings, completion_ahead="off", completion_candidates=number)
 
 

@@ -42,20 +42,11 @@ def model_format(card: ModelCard, settings: Settings) -> ModelFormat:
 def question_for(
     place: Place, shown: Shown, card: ModelCard, settings: Settings, *, invoked: bool = False, quick: bool = False
 ) -> Question:
-    """Return what a model is asked at a place, and among how many answers is chosen there.
-
-    Among several where the user has asked and waits, or a model is quick; never for a far end that is not ours, since
-    it cannot be held to begin with another word, nor where only what the model is sure of is shown.
-    """
+    """Return what a model is asked at a place, and among how many answers is chosen there."""
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
-    context, after, number = (
-        shown.context,
-        "",
-        settings.completion_candidates or (CANDIDATES if invoked or quick else 1),
-    )
-    if settings.completion_confidence or not card.device:
-        number = 1
+    number = num_candidates(settings, card, has_time=invoked or quick)
+    context, after = shown.context, ""
     if card.scores and number > 1 and not model.gap and not model.is_chat and context.suffix.strip():
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)
@@ -71,6 +62,17 @@ def question_for(
         candidates=number,
         following=after,
     )
+
+
+def num_candidates(settings: Settings, card: ModelCard, *, has_time: bool) -> int:
+    """Return among how many answers is chosen: several where the user has asked and waits, or the model is quick.
+
+    Never for a far end that is not ours, since it cannot be held to begin with another word, nor where only what the
+    model is sure of is shown.
+    """
+    if settings.completion_confidence or not card.device:
+        return 1
+    return settings.completion_candidates or (CANDIDATES if has_time else 1)
 
 
 def following(suffix: str) -> str:
