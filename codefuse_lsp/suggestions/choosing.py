@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.prompts.escape import escape
+from codefuse_lsp.prompts.escape import escape, restore
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
 from codefuse_lsp.suggestions.stream import Question, Stream
@@ -88,11 +88,14 @@ def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     """Return what else the answer could begin with, most probable first: its tokens up to a place, and another there.
 
     Both together begin with the healed text; then comes the logarithm of how probable they are. Tokens that are half a
-    character are left out.
+    character are left out, and what stands behind a tag that the model spelt: in a prompt it would be one.
     """
+    tags = stream.question.tags
     heal, before, elders = stream.question.request.heal, "", 0.0
     ways: dict[tuple[str, str], float] = {}
     for token in stream.logprobs:
+        if escape(restore(before, tags), tags) != before:
+            break
         for text, logprob in token.top:
             way = before + text
             is_other = bool(text) and not token.token.startswith(text) and "\ufffd" not in way

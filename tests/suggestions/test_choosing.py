@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import cursor_context
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
+from codefuse_lsp.prompts.escape import escape
 from codefuse_lsp.suggestions.choosing import chosen, is_quick, is_unsure, log_probability, num_others, other_ways
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
@@ -150,6 +151,14 @@ def test_other_ways_begin_with_what_is_healed_and_the_most_probable_comes_first(
     stream.logprobs = Model({}, {}).told(stream.question.request)
     assert [way[:2] for way in other_ways(stream)] == [("\n    ", "b"), ("\n    a", " = h")]
     assert [way[2] for way in other_ways(stream)] == pytest.approx([math.log(0.3), math.log(0.5 * 0.08)])
+
+
+@pytest.mark.parametrize(("spelt", "others"), [("<s>", 0), (escape("<s>", ["<s>"]), 1), ("<i>", 1)])
+def test_a_tag_that_the_model_spelt_never_stands_in_a_prompt(spelt: str, others: int) -> None:
+    stream = Stream.__new__(Stream)
+    stream.question = replace(question(heal=""), tags=("<s>",))
+    stream.logprobs = [token(spelt, 1.0), token("a", 0.5, b=0.4)]
+    assert len(other_ways(stream)) == others
 
 
 @pytest.mark.parametrize("broken", ["\ufffd", "  ", "", "a"])
