@@ -23,10 +23,15 @@ class Model:
 
     def __init__(self, far_end: FarEnd, **card: Any) -> None:
         self.scored: list[str] = []
+        self.judges = True
         far_end.card = {**far_end.card, "prompt_format": "plain", "scores": True, **card}
         far_end.script = self.answer
 
     async def answer(self, completion: Completion) -> None:
+        if completion.body.get("forced") and not self.judges:
+            completion.head("503 Service Unavailable")
+            completion.over.set()
+            return
         completion.head()
         if forced := completion.body.get("forced"):
             self.scored.append(forced)
@@ -105,3 +110,9 @@ async def test_a_stranger_is_not_asked_to_begin_with_another_word(open_window: O
     _, window = await opened(open_window, far_end, {"scores": False, "device": ""})
     assert await shown(window, INVOKED) == ["total * 2"]
     assert len(far_end.asked) == 1 and "logprobs" not in far_end.asked[0].body
+
+
+async def test_when_the_judge_is_gone_the_first_answer_is_shown(open_window: OpenWindow, far_end: FarEnd) -> None:
+    model, window = await opened(open_window, far_end)
+    model.judges = False
+    assert await shown(window, INVOKED) == ["total * 2"]
