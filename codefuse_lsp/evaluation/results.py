@@ -24,16 +24,20 @@ class Results:
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, fresh: bool = False) -> None:
         self.path = path
-        self.rows: list[dict[str, Any]] = [] if fresh else _read(path, settings)
+        self.rows, self._kept_bytes = ([], 0) if fresh else _read(path, settings)
         self._settings = settings
         self._file: TextIO | None = None
 
     def __enter__(self) -> Results:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.fdopen(_for_the_owner(self.path), "w", encoding="utf-8")  # without a line that a kill has cut
-        for row in ({"settings": dict(self._settings)}, *self.rows):
-            self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        handle = _for_the_owner(self.path)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            os.ftruncate(handle, self._kept_bytes)  # what is whole is never written again: the disk may be full
+            os.lseek(handle, self._kept_bytes, os.SEEK_SET)
+        self._file = os.fdopen(handle, "w", encoding="utf-8")
+        if not self._kept_bytes:
+            self._file.write(json.dumps({"settings": dict(self._settings)}) + "\n")
+            self._file.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,26 +63,29 @@ def default_path(name: str, settings: Mapping[str, Any]) -> Path:
 
 
 def _for_the_owner(path: Path) -> int:
-    """Begin a file anew that the owner alone may read, one that was there already included."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Open a file for writing that the owner alone may read, one that was there already included."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
         with contextlib.suppress(OSError):  # another's file that we may write into
             os.fchmod(handle, 0o600)
     return handle
 
 
-def _read(path: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read(path: Path, settings: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows of a file, and the bytes of its whole lines: a kill may have cut the last one."""
     try:
-        lines = path.read_text("utf-8").split("\n")
+        raw = path.read_bytes()
+        kept_bytes = raw.rfind(b"\n") + 1
+        lines = (raw[:kept_bytes] or raw).decode("utf-8").split("\n")
     except FileNotFoundError:
-        return []
+        return [], 0
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{path} cannot be read as results; name another file with --results.") from None
     if not lines[0].strip():
-        return []
+        return [], 0
     try:
         made_with = json.loads(lines[0])["settings"]
-        rows = [json.loads(line) for line in lines[1:-1]]  # what follows the last line end was cut in the middle
+        rows = [json.loads(line) for line in lines[1:-1]]
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"{path} holds something else; name another file with --results.") from None
     if made_with != json.loads(json.dumps(settings)):
@@ -87,4 +94,4 @@ def _read(path: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"{path} was made with another {', '.join(other)}; name another file with --results, "
             "or add --fresh to begin it anew."
         )
-    return rows
+    return rows, kept_bytes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -42,6 +43,31 @@ def test_a_line_that_a_kill_has_cut_is_left_out_and_written_anew(tmp_path: Path)
         assert [row["n"] for row in results.rows] == [1]
         results.add({"kind": "answer", "n": 3})
     assert [row["n"] for row in Results(path, SETTINGS).rows] == [1, 3]
+
+
+def test_what_is_whole_is_never_written_again_for_the_disk_may_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    with Results(path, SETTINGS) as results:
+        results.add({"kind": "answer", "n": 1})
+    again, before = Results(path, SETTINGS), path.read_bytes()
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codefuse_lsp.evaluation.results.json.dumps", full)
+    with pytest.raises(OSError, match="No space"), again:
+        again.add({"kind": "answer", "n": 2})
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a line of results")
+    with pytest.raises(ConfigError, match="holds something else"):
+        Results(path, SETTINGS)
+    assert path.read_text() == "not a line of results"
 
 
 def test_results_of_other_settings_are_never_gone_on_with(tmp_path: Path) -> None:
