@@ -16,7 +16,7 @@ from codefuse_lsp.context.syntax import LineSpan
 from codefuse_lsp.conversations import StoredTurn
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp.document import Document
-from codefuse_lsp.lsp.protocol import CHAT, ChatParams, ChatResult, ChatUsage
+from codefuse_lsp.lsp.protocol.chat import CHAT, ChatParams, ChatResult, ChatUsage
 from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import Reference

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from lsprotocol import types
 
-from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 

@@ -7,12 +7,12 @@ from lsprotocol import types
 from codefuse_lsp.lsp.code_actions import EXPLAIN, SHOW, WRITE_TESTS
 from codefuse_lsp.lsp.explain import explain
 from codefuse_lsp.lsp.inline_completion import ACCEPTED, asked_in
-from codefuse_lsp.lsp.protocol import (
+from codefuse_lsp.lsp.protocol.actions import Target
+from codefuse_lsp.lsp.protocol.suggestions import (
     INSPECT_PROMPT,
     WHY_NO_SUGGESTION,
     InspectParams,
     InspectResult,
-    Target,
     WhyParams,
     WhyRecord,
 )

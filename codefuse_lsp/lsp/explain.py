@@ -10,7 +10,7 @@ from codefuse_lsp.answers import request_for, stream_answer
 from codefuse_lsp.context.secrets import Redacted
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.lsp.document import Document
-from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import explain_prompt

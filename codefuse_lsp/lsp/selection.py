@@ -9,7 +9,7 @@ from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
 from codefuse_lsp.errors import CodeFuseError, DocumentChanged
 from codefuse_lsp.lsp.document import Document
-from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 
 SOURCE_HEAD_LINES = 40  # of the file, for package clause and imports

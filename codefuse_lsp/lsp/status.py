@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from codefuse_lsp.generation.connection import Status
-from codefuse_lsp.lsp.protocol import STATUS, StatusResult
+from codefuse_lsp.lsp.protocol.status import STATUS, StatusResult
 
 if TYPE_CHECKING:
     from codefuse_lsp.lsp.server import CodeFuseServer

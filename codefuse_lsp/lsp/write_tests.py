@@ -21,7 +21,7 @@ from codefuse_lsp.context.test_files import TestFile, module_of, test_file_for
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.request import GenerationRequest, Priority
 from codefuse_lsp.lsp.document import Document
-from codefuse_lsp.lsp.protocol import Target
+from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import Selection, selection_of, unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text

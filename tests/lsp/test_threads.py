@@ -15,7 +15,8 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.lsp import chat, explain, write_tests
 from codefuse_lsp.lsp.document import Workspace
-from codefuse_lsp.lsp.protocol import ChatParams, Reference, Target
+from codefuse_lsp.lsp.protocol.actions import Target
+from codefuse_lsp.lsp.protocol.chat import ChatParams, Reference
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.suggestions.surroundings import Surroundings
 

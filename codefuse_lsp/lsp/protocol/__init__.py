@@ -1,0 +1,8 @@
+"""The methods that are ours: `codefuse/*`, each with its params and its result, a file for each capability.
+
+A client that wants the notifications sets `capabilities.experimental.codefuse`.
+"""
+
+from codefuse_lsp.lsp.protocol import chat, status, suggestions
+
+CUSTOM = chat.METHODS | status.METHODS | suggestions.METHODS
