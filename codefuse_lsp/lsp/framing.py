@@ -114,9 +114,10 @@ class FrameParser:
             self._announced = _content_length(value.strip(), self._announced)
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+        with memoryview(self._buffer) as view, view[:count] as taken:
+            copy = bytes(taken)
         del self._buffer[:count]
-        return taken
+        return copy
 
 
 def _content_length(value: bytes, earlier: int | None) -> int:
