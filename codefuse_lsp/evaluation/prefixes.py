@@ -1,6 +1,7 @@
-"""How much of the prompts was read before: by what the far end told, and where it told nothing, by the prompts.
+"""How much of the prompts was read before: by the engine's own count, else by what requests told, else by the prompts.
 
-Records of requests and a log of prompts in, counts and shares out. A request that is cancelled before its first token
+Records of requests and a log of prompts in, counts and shares out. An engine that counts knows what was read of a
+prompt that was given up half-way. Without one, a request that is cancelled before its first token
 tells no counts, though its prompt may have been read: it is counted as reading all that no earlier prompt begins with,
 of those that have told that they were read themselves.
 """
@@ -12,9 +13,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.generation.client import Client
 from codefuse_lsp.suggestions import log
 
 CHARS_PER_TOKEN = 3.0  # of code, where no request has told
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """An engine's count of the tokens of prompts: those that it found in its cache, and those that it read."""
+
+    found: int
+    read: int
+
+    @classmethod
+    async def of(cls, client: Client) -> Tally | None:
+        """Return the count of a far end since it was started; None where it does not count."""
+        try:
+            health = await client.health()
+        except CodeFuseError:
+            return None
+        found, read = health.get("prompt_tokens_found"), health.get("prompt_tokens_read")
+        return cls(found, read) if isinstance(found, int) and isinstance(read, int) and found + read else None
+
+    def since(self, earlier: Tally | None) -> Tally:
+        """Return what was counted after an earlier count."""
+        return Tally(self.found - earlier.found, self.read - earlier.read) if earlier else self
+
+    def percent_found(self, without: float = 0.0) -> float:
+        """Return the percentage that was found, where so many of the tokens read are left out."""
+        whole = self.found + max(0.0, self.read - without)
+        return 100 * self.found / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,20 @@ def prompts_read(records: Sequence[Mapping[str, Any]], prompts: Mapping[str, str
         if record["prompt_tokens"]:
             earlier.append(prompt)
     return found
+
+
+def first_reads(records: Sequence[Mapping[str, Any]], prompts: Mapping[str, str]) -> float:
+    """Return how many tokens of each document's first prompt no earlier prompt begins with, all together."""
+    asked = [record for record in records if record["source"] == "model" and record["id"] in prompts]
+    chars_per_token = _chars_per_token([record for record in asked if record["prompt_tokens"]], prompts)
+    files, earlier, tokens = set[str](), list[str](), 0.0
+    for record in asked:
+        prompt = prompts[record["id"]]
+        if record["file"] not in files:
+            tokens += (len(prompt) - max((_shared(prompt, other) for other in earlier), default=0)) / chars_per_token
+        files.add(record["file"])
+        earlier.append(prompt)
+    return tokens
 
 
 def percent_before(prompts: Iterable[PromptRead]) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ from codefuse_lsp.evaluation.bench import Figure, figure, machine, until_ready
 from codefuse_lsp.evaluation.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
 from codefuse_lsp.evaluation.editor import Editor
 from codefuse_lsp.evaluation.keystrokes import Key, Passage, passage
-from codefuse_lsp.evaluation.prefixes import prompts_of
+from codefuse_lsp.evaluation.prefixes import Tally, prompts_of
 from codefuse_lsp.evaluation.typist import Session, Typist
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
@@ -133,17 +133,28 @@ async def _trace(stand: Stand) -> Rows:
     connection = Connection(stand.plan.settings)
     try:
         pace = await stand.pace(connection)
+        root, data = stand.folder(), stand.folder()
+        editor = await Editor.start(root, _options(stand.plan.settings), {"XDG_DATA_HOME": str(data)})
+        try:
+            await until_ready(editor)
+            play = Typist(EditorDesk(editor, root), pace).play(stand.passages, stand.plan.keys_each, SEED)
+            session = await _tallied(connection, play)
+        finally:
+            await editor.close()
     finally:
         await connection.close()
-    root, data = stand.folder(), stand.folder()
-    editor = await Editor.start(root, _options(stand.plan.settings), {"XDG_DATA_HOME": str(data)})
-    try:
-        await until_ready(editor)
-        session = await Typist(EditorDesk(editor, root), pace).play(stand.passages, stand.plan.keys_each, SEED)
-    finally:
-        await editor.close()
     session.prompts = prompts_of(data / config.APP / LOG_NAME, session.records)
     return _told(session)
+
+
+async def _tallied(connection: Connection, play: Coroutine[Any, Any, Session]) -> Session:
+    """Return what came of a session, with what the engine has counted meanwhile."""
+    client = (await connection.wait()).client
+    before = await Tally.of(client)
+    session = await play
+    if (after := await Tally.of(client)) is not None:
+        session.tally = after.since(before)
+    return session
 
 
 def _told(session: Session) -> Rows:
@@ -206,7 +217,8 @@ class _Play:
             await connection.wait()
             typist = Typist(SuggesterDesk(suggester, root, documents), pace, accepts)
             pieces = self._stand.passages[:2]
-            session = await typist.play(pieces, plan.keys_without // len(pieces), SEED)
+            play = typist.play(pieces, plan.keys_without // len(pieces), SEED)
+            session = await _tallied(connection, play)
         finally:
             await suggester.close()
             await connection.close()

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from codefuse_lsp.evaluation.figures import percentile
 from codefuse_lsp.evaluation.keystrokes import Key, Passage, kept, keystrokes
-from codefuse_lsp.evaluation.prefixes import percent_before, prompts_read
+from codefuse_lsp.evaluation.prefixes import Tally, first_reads, percent_before, prompts_read
 
 LEAST_ACCEPTED = 3  # characters: fewer are typed as quickly
 PATIENCE_S = 30.0  # for the answer to the last keystroke
@@ -50,6 +50,7 @@ class Session:
     shown_ms: list[float] = field(default_factory=list)  # from the keystroke to its ghost text
     records: list[Record] = field(default_factory=list)
     prompts: Mapping[str, str] = field(default_factory=dict)  # by the records' ids, as far as they are known
+    tally: Tally | None = None  # the engine's own, of this session alone
 
     @property
     def asked(self) -> int:
@@ -69,11 +70,15 @@ class Session:
     @property
     def cached(self) -> float:
         """Of the prompt tokens of all questions, those that were read before, in percent."""
+        if self.tally is not None:
+            return self.tally.percent_found()
         return percent_before(prompts_read(self.records, self.prompts))
 
     @property
     def cached_later(self) -> float:
-        """The same without each document's first question, for which nothing can have been read."""
+        """The same without what each document's first question has to read, since nobody can have read it."""
+        if self.tally is not None:
+            return self.tally.percent_found(without=first_reads(self.records, self.prompts))
         return percent_before(prompt for prompt in prompts_read(self.records, self.prompts) if not prompt.is_first)
 
     @property

@@ -18,6 +18,7 @@ from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place
 from codefuse_lsp.worker.healing import VocabularyIndex
 from codefuse_lsp.worker.kv_cache import SlotPool
+from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.loader import LoadedModel
 from codefuse_lsp.worker.mishaps import Mishap, read_mishap
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
@@ -70,8 +71,8 @@ class Engine:
         return len(self._scheduler.running), len(self._scheduler.waiting) + len(self._arrived)
 
     @property
-    def kv_tokens(self) -> tuple[int, int]:
-        """Return how many tokens' keys and values are held, and how many could be."""
+    def kv_tokens(self) -> KvTokens:
+        """Return how many tokens' keys and values are held, and how often that has saved reading them."""
         return self._slots.tokens
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
@@ -290,11 +291,10 @@ class Engine:
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.slot is not None:
-            self._slots.release(sequence.slot)
+            self._slots.release(sequence.slot, sequence.num_prompt)
             sequence.slot = None
 
     def _drop_caches(self) -> None:
         self._runner.clear()
         self._slots.clear()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # does nothing where there is none

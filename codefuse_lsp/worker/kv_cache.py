@@ -19,6 +19,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from codefuse_lsp.worker.attention import Past, Rows, Span
+from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.prefixes import common_prefix
 
 
@@ -97,6 +98,7 @@ class Slot:
     token_ids: list[int] = field(default_factory=list)
     busy: bool = False
     last_used: int = 0
+    num_found: int = 0  # tokens that were there when it was acquired
 
 
 class SlotPool:
@@ -107,11 +109,13 @@ class SlotPool:
         self.slots = [Slot(index) for index in range(num_slots)]
         self._capacity = capacity
         self._clock = count(1)
+        self._found = self._read = 0
 
     @property
-    def tokens(self) -> tuple[int, int]:
-        """Tokens held, and tokens that could be held."""
-        return sum(len(slot.token_ids) for slot in self.slots), self._capacity * len(self.slots)
+    def tokens(self) -> KvTokens:
+        """What is held, and what it was good for."""
+        held = sum(len(slot.token_ids) for slot in self.slots)
+        return KvTokens(held, self._capacity * len(self.slots), self._found, self._read)
 
     def acquire(self, token_ids: Ids[int]) -> Slot:
         """Return a free slot holding the longest common prefix with `token_ids` that any slot has, all but its last.
@@ -129,12 +133,14 @@ class SlotPool:
         else:
             slot = best
             del slot.token_ids[length:]
-        slot.busy, slot.last_used = True, next(self._clock)
+        slot.busy, slot.last_used, slot.num_found = True, next(self._clock), length
+        self._found += length
         return slot
 
-    def release(self, slot: Slot) -> None:
-        """Keep the slot's tokens for whoever comes next."""
+    def release(self, slot: Slot, num_prompt: int = 0) -> None:
+        """Keep the slot's tokens for whoever comes next; the first `num_prompt` are those of a prompt."""
         slot.busy, slot.last_used = False, next(self._clock)
+        self._read += max(0, min(len(slot.token_ids), num_prompt) - slot.num_found)
 
     def clear(self) -> None:
         """Give back all memory; slots in use are computed again."""

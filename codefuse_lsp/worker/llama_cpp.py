@@ -21,6 +21,7 @@ from codefuse_lsp.errors import CodeFuseError, ModelError, RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest
 from codefuse_lsp.worker.gguf_file import GgufFile, read_gguf
 from codefuse_lsp.worker.gguf_preflight import context_length, preflight
+from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.llama_answer import Answer, beginning_with, completion_body
 from codefuse_lsp.worker.llama_server import INSTALL, LlamaServer, Load
 from codefuse_lsp.worker.llama_slots import QueueFull, SlotTable, Ticket
@@ -120,9 +121,9 @@ class LlamaCppEngine:
         return len(self._table.running), len(self._table.waiting)
 
     @property
-    def kv_tokens(self) -> tuple[int, int]:
+    def kv_tokens(self) -> KvTokens:
         """Return how many tokens' keys and values are held, and how many there is room for."""
-        return self._table.num_tokens, self._capacity
+        return KvTokens(self._table.num_tokens, self._capacity)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Yield the answer in chunks, the last with its finish reason and usage; closing the stream cancels.

@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, Usage
+from codefuse_lsp.worker.kv_tokens import KvTokens
 
 if TYPE_CHECKING:
     from codefuse_lsp.worker.state import Worker
@@ -127,13 +128,13 @@ class _State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         engine = self._worker.engine
-        (running, waiting), (held, capacity) = (engine.load, engine.kv_tokens) if engine else ((0, 0), (0, 0))
+        (running, waiting), kv = (engine.load, engine.kv_tokens) if engine else ((0, 0), KvTokens(0, 0))
         figures = (
             ("ready", "Whether the model is loaded.", self._worker.status == "ready"),
             ("batch_sequences", "Sequences in the batch.", running),
             ("queue_sequences", "Sequences that wait for a place in the batch.", waiting),
-            ("kv_tokens", "Tokens whose keys and values are held.", held),
-            ("kv_capacity_tokens", "Tokens whose keys and values can be held.", capacity),
+            ("kv_tokens", "Tokens whose keys and values are held.", kv.held),
+            ("kv_capacity_tokens", "Tokens whose keys and values can be held.", kv.capacity),
         )
         for name, help, value in figures:
             yield GaugeMetricFamily(f"codefuse_{name}", help, value=float(value))

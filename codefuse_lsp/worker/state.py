@@ -19,6 +19,7 @@ from codefuse_lsp.errors import CodeFuseError, RequestRefused
 from codefuse_lsp.generation.request import ModelCard
 from codefuse_lsp.worker import memory
 from codefuse_lsp.worker.chat_api import Message, RenderChat, RenderedChat
+from codefuse_lsp.worker.kv_tokens import KvTokens
 
 ChooseFormat = Callable[[str, str | None], str]
 LOOK_S = 60.0  # longest pause between two looks at how long nobody has asked
@@ -125,6 +126,7 @@ class Worker:
     def health(self) -> dict[str, Any]:
         """Return what `/health` tells."""
         running, waiting = self.engine.load if self.engine else (0, 0)
+        kv = self.engine.kv_tokens if self.engine else KvTokens(0, 0)
         return {
             "status": self.status,
             "message": self.engine.notice or self.message if self.engine else self.message,
@@ -133,6 +135,8 @@ class Worker:
             "device": str(self.engine.loaded.device) if self.engine else "",
             "running": running,
             "waiting": waiting,
+            "prompt_tokens_found": kv.found,  # in the cache
+            "prompt_tokens_read": kv.read,
             "idle_seconds": round(self.idle_seconds, 1),
             "pid": os.getpid(),
             "version": __version__,

@@ -94,13 +94,25 @@ def test_no_slot_is_left_when_all_are_in_use() -> None:
         pool.acquire([1, 2])
 
 
+def test_what_was_found_and_what_had_to_be_read_of_prompts_is_counted() -> None:
+    pool = SlotPool(1, CAPACITY)
+    slot = pool.acquire([1, 2, 3])
+    remember(pool, (slot, [1, 2, 3, 9]))
+    pool.release(slot, num_prompt=3)
+    assert pool.tokens[2:] == (0, 3), "the answer is no part of the prompt"
+    slot = pool.acquire([1, 2, 3, 4, 5, 6])
+    remember(pool, (slot, [4]))
+    pool.release(slot, num_prompt=6)
+    assert pool.tokens[2:] == (3, 4), "of a prompt that was given up, no more than was read"
+
+
 def test_clearing_gives_the_memory_back_and_what_is_in_use_is_read_again() -> None:
     pool = SlotPool(1, CAPACITY)
     slot = pool.acquire([1, 2])
     remember(pool, (slot, [1, 2]))
-    assert pool.tokens == (2, CAPACITY)
+    assert pool.tokens[:2] == (2, CAPACITY)
     pool.clear()
-    assert pool.tokens == (0, CAPACITY)
+    assert pool.tokens[:2] == (0, CAPACITY)
     assert not pool.cache._layers
     remember(pool, (slot, [1, 2]))
     assert keys_of(pool, slot) == [1, 2]

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, Priority, Usage
+from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.metrics import Metrics
 from codefuse_lsp.worker.users import Key, KeyRing
 from tests.worker.serving import loaded_worker, served
@@ -38,7 +39,7 @@ async def stream(*items: Chunk | Exception) -> AsyncGenerator[Chunk]:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    engine = SimpleNamespace(load=(1, 2), kv_tokens=(30, 400))
+    engine = SimpleNamespace(load=(1, 2), kv_tokens=KvTokens(30, 400))
     return Metrics(SimpleNamespace(engine=engine, status="ready"))  # type: ignore[arg-type]
 
 
