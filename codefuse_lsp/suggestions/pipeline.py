@@ -70,7 +70,7 @@ class Suggester:
         self.estimate = TokenEstimate()
         self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
         self._settings = settings
-        self._records = Records(trace, log or RequestLog(None))
+        self.records = Records(trace, log or RequestLog(None))
         self._connection = connection
         parts = parts or Parts()
         self._cache, self._debounce, self._running = parts.cache, parts.debounce, parts.running
@@ -112,7 +112,7 @@ class Suggester:
             outcome = await self._outcome(asked, account)
             return outcome
         finally:
-            self._records.add(outcome, account)
+            self.records.add(outcome, account)
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
@@ -141,7 +141,7 @@ class Suggester:
         if self._ahead is not None:
             self._ahead.cancel()
         self._running.close()
-        await self._records.close()
+        await self.records.close()
         self._looking.shutdown(wait=False, cancel_futures=True)
         self.surroundings.close()
 
