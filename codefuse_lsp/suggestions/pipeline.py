@@ -95,9 +95,9 @@ class Suggester:
         """Characters of code around the cursor that fit the prompt."""
         return int(self.estimate.chars_for(self.settings.completion_context) * (1 - SNIPPET_SHARE))
 
-    async def calibrate(self, code: str) -> None:
+    async def calibrate(self, sample: Callable[[], str]) -> None:
         """Learn from a piece of code, once, how long tokens are: windows that change later would be read anew."""
-        if self._has_calibrated or self._connection.ready is None or len(code) < LEAST_SAMPLE_CHARS:
+        if self._has_calibrated or self._connection.ready is None or len(code := sample()) < LEAST_SAMPLE_CHARS:
             return
         self._has_calibrated = True  # whatever comes of it: a far end that cannot count is not asked again
         with contextlib.suppress(CodeFuseError):
