@@ -29,6 +29,7 @@ from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
+from codefuse_lsp.lsp.remembered import Remembered
 from codefuse_lsp.lsp.status import StatusReporter
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
 from codefuse_lsp.suggestions.log import RequestLog
@@ -78,6 +79,7 @@ class CodeFuseServer(LanguageServer):
         self._layers = Layers(settings)
         self.trusted = False
         self.latest = Latest()
+        self.remembered = Remembered()
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)
