@@ -27,6 +27,7 @@ REFRESH_S = 15.0  # a new file is seen this late at most, and later where buildi
 REFRESH_FACTOR = 20  # an index is not built for more than a twentieth of the time
 CHUNK = 500  # paths that are matched between two looks at the clock
 MOST_MATCHES = 400  # of one kind, that are ranked by their length
+THREAD = "paths of the workspace"
 SKIPPED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache"})
 
 
@@ -105,7 +106,7 @@ class Paths:
             self._index = built  # it is read while it grows
         self._is_building, self._news = True, threading.Event()
         build = (built, ignores_folder, self._news)
-        threading.Thread(target=self._build, args=build, name="paths of the workspace", daemon=True).start()
+        threading.Thread(target=self._build, args=build, name=THREAD, daemon=True).start()
 
     def _build(self, index: _Index, ignores_folder: Callable[[Path], bool], news: threading.Event) -> None:
         try:

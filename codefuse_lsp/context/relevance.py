@@ -25,6 +25,7 @@ MAX_PARSED_CHARS = 400_000  # a longer text is told by its words alone
 HEAD, FILE_HEAD = 0.6, 2.0  # what a line is worth for what it is; a rare word that is asked about is worth 2 to 6
 BEGINNING, END = 0.3, 80.0  # what the first, or a terminal's last, unit is worth for its place; the others ever less
 AROUND = 0.35  # of what a unit's neighbours are worth: a line alone says little
+_MARK = re.compile(r"… \d+ lines? left out …")
 _DIFF_HEAD = re.compile(r"diff --git |--- |\+\+\+ |rename |new file|deleted file|Binary files ")
 
 
@@ -62,6 +63,12 @@ def trimmed(text: str, asked: frozenset[str], max_chars: int, *, language: str =
             kept.update(range(unit.start, unit.stop))
             left -= cost
     return _joined(lines, kept) if kept else ""
+
+
+def is_part(shorter: str, text: str) -> bool:
+    """Return whether a text is what `trimmed` has left of another."""
+    lines = iter([line[:MAX_LINE_CHARS] for line in text.split("\n")])
+    return all(_MARK.fullmatch(line) or line in lines for line in shorter.removesuffix("\n").split("\n"))
 
 
 def _heads(text: str, lines: Sequence[str], language: str, kind: str) -> dict[int, float]:

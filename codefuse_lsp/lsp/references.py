@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
@@ -25,6 +26,7 @@ from codefuse_lsp.context.terminal import plain_text
 from codefuse_lsp.lsp import snapshots
 from codefuse_lsp.lsp.document import Document, split_lines
 from codefuse_lsp.lsp.protocol.references import Reference as Wanted
+from codefuse_lsp.lsp.published import as_text
 from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import Reference
@@ -42,6 +44,7 @@ class Given:
 
     wanted: Wanted
     kind: str
+    text: str  # that goes with it
     documents: tuple[Document, ...]  # of a file that has only a name, one for each folder of the workspace
 
     @property
@@ -84,8 +87,24 @@ def gather(server: CodeFuseServer, desk: Desk) -> Gathered:
     """Return what references point at; reads files and runs git, so it runs in a thread."""
     gathered = Gathered(refused=list(desk.unheard))
     for one in desk.given:
+        before = len(gathered.found)
         _LOOKING[one.kind](server, desk, one, gathered)
+        if len(gathered.found) > before and one.document is not None:
+            _rules_near(server, desk, Path(server.path_of(one.document)), gathered)
     return gathered
+
+
+def _rules_near(server: CodeFuseServer, desk: Desk, path: Path, gathered: Gathered) -> None:
+    """Add the rules that hold for the folder of a file below the workspace's own, where the user trusts it."""
+    root = server.workspace_root(path.as_uri()) if path.is_absolute() else None
+    if root is None or not (server.trusted and server.settings.project_rules):
+        return
+    ignore = server.suggester.surroundings.ignore
+    found = server.remembered.rules.near(path, root, lambda one: ignore.reason_unasked(one) is None)
+    name = shown_path(str(found[0]), desk.folders) if found else ""
+    if found and all(reference.path != name for reference, _ in gathered.found):
+        label = f"(rules for {found[0].parent.relative_to(root).as_posix()}/)"
+        _add(gathered, Reference(name, "markdown", "", label, "rules"), Excerpt(found[1]))
 
 
 def shown_path(path: str, folders: Sequence[Path]) -> str:
@@ -101,7 +120,10 @@ def _given(server: CodeFuseServer, wanted: Wanted) -> Given:
     uris = [wanted.uri] if wanted.uri else []
     if not uris and kind == "file" and wanted.name:
         uris = [(Path(folder) / wanted.name).as_uri() for folder in server.folders]
-    return Given(wanted, kind, tuple(server.document(uri).frozen() for uri in uris) if kind != "diff" else ())
+    text = wanted.text or ""
+    if kind == "diagnostics" and not text.strip() and wanted.uri:
+        text = as_text(server.published.get(unquote(wanted.uri), ()))
+    return Given(wanted, kind, text, tuple(server.document(uri).frozen() for uri in uris) if kind != "diff" else ())
 
 
 def _lines(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
@@ -198,18 +220,17 @@ def _read(path: Path) -> str:
 
 
 def _diagnostics(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
-    """Add the problems of a document, as the client told them."""
+    """Add the problems of a document, as the client told them or as they were published from here."""
     document = given.document
     if document is not None and (rule := server.rule_against(document)):
         gathered.refused.append(f"Problems were left out. {rule}")
         return
     path = shown_path(server.path_of(document), desk.folders) if document is not None else "the workspace"
-    text = given.wanted.text or ""
-    if not text.strip():
+    if not given.text.strip():
         gathered.refused.append(f"No problems are known of {path}.")
         return
     reference = Reference(path, "", "", "problems", "diagnostics")
-    _add(gathered, reference, Excerpt(text))
+    _add(gathered, reference, Excerpt(given.text))
 
 
 def _diff(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
@@ -235,7 +256,7 @@ def _diff(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) 
 
 def _terminal(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
     """Add what a terminal showed."""
-    text = plain_text(given.wanted.text or "")
+    text = plain_text(given.text)
     if not text.strip():
         gathered.refused.append("The terminal's output was left out, since none was given.")
         return

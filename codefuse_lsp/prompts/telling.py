@@ -27,6 +27,26 @@ class Telling:
     talk: Talk = field(default_factory=lambda: Talk((Round(""),)))
     restorations: Mapping[str, str] = field(default_factory=dict)
 
+    def since(self, key: str) -> Telling:
+        """Return it without the rounds before that of a key; nothing where that is not among them."""
+        if key not in self.keys:
+            return Telling()
+        first = self.keys.index(key)
+        talk = replace(self.talk, rounds=self.talk.rounds[first:], dropped=max(0, self.talk.dropped - first))
+        return replace(self, keys=self.keys[first:], talk=talk)
+
+    def without(self, is_forbidden: Callable[[str], bool]) -> Telling:
+        """Return it without the excerpts of files that must not be told of any more, by their paths."""
+        talk, paths = self.talk, {one.path for this in self.talk.rounds for one in this.references}
+        forbidden = {path for path in paths if is_forbidden(path)}
+        if not forbidden:
+            return self
+        rounds = (
+            replace(this, references=tuple(one for one in this.references if one.path not in forbidden))
+            for this in talk.rounds
+        )
+        return replace(self, talk=replace(talk, rounds=tuple(rounds), digest=""))
+
     def shared_with(self, keys: Sequence[str]) -> int:
         """Return how many rounds at the beginning are the same."""
         pairs = zip(self.keys, keys, strict=False)

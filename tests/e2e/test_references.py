@@ -205,6 +205,7 @@ async def test_rules_enter_the_system_text_where_the_workspace_is_trusted(
 
 async def test_rules_that_are_too_long_are_told_once(open_window: OpenWindow, far_end: FarEnd, tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_text("".join(f"Rule {number}.\n" for number in range(2000)))
+    far_end.says("So.")
     window = await open_window(trusted=True)
     first = await say(window, "well?")
     (sentence,) = first["leftOut"]
