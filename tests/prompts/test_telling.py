@@ -56,6 +56,18 @@ def test_what_is_a_secret_by_now_is_hidden_in_all_of_it() -> None:
     assert talk.rounds[1].references[0].text.startswith("HIDDEN") and talk.digest == "Hlier."
 
 
+def test_rounds_that_are_too_old_to_be_looked_at_are_forgotten() -> None:
+    since = telling(dropped=1).since(keys_of(PAST)[1])
+    assert (since.keys, since.talk.rounds, since.talk.dropped) == (keys_of(PAST)[1:2], (Round("two?", (CUT,), ""),), 0)
+    assert since.talk.digest == "Earlier." and telling().since("unknown") == Telling()
+
+
+def test_what_must_not_be_told_any_more_is_not() -> None:
+    told = telling(dropped=1).without(lambda path: path == "a.py")
+    assert told.talk.digest == "" and all(not this.references for this in told.talk.rounds)
+    assert telling().without(lambda path: False) == telling()
+
+
 def test_the_memory_is_bounded() -> None:
     known, long = Tellings(), replace(CUT, text="x" * (MOST_DROPPED_CHARS // 2 + 1))
     rounds = tuple(Round("q", (replace(long, path=f"{n}.py"),), "a") for n in range(9))
