@@ -1,7 +1,7 @@
 """The rounds of a conversation as it is kept: what was asked, what was answered, what each question referred to.
 
-Turns of the history and references of the wire in; rounds and what their words mean out. Knows nothing of files, of
-secrets or of what fits a prompt.
+Turns of the history and references of the wire in; rounds and what their words mean out. Knows nothing of files
+or of what fits a prompt.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from codefuse_lsp.lsp.protocol.references import Reference as Wanted
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.commands import COMMANDS, expanded
 from codefuse_lsp.prompts.mentions import Mention, mentions
+from codefuse_lsp.prompts.telling import Telling, keys_of
 
 NO_CODE = "The command is about code, and the message refers to none: refer to a selection or a file."
+
+MOST_ROUNDS, ROUNDS_STEP = 100, 50  # that are looked at: more than a prompt holds; older ones go many at once
 
 
 class Stored(Protocol):
@@ -71,6 +74,29 @@ def rounds_of(turns: Sequence[Stored]) -> list[Kept]:
             answer = f"{last.answer}\n\n{turn.text}" if last.answer else turn.text
             rounds[-1] = replace(last, answer=answer, secrets=tuple(dict.fromkeys([*last.secrets, *turn.secrets])))
     return rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The last rounds of a conversation, with the one that is asked, and how the first of them were told before."""
+
+    rounds: Sequence[Kept]
+    older: int  # rounds before them
+    keys: tuple[str, ...]
+    telling: Telling
+    shared: int  # of the rounds are told so again
+
+
+def running(before: Sequence[Stored], message: str, telling: Telling) -> Running:
+    """Return what is known of a conversation; of a very long one, the rounds that may have room in a prompt."""
+    rounds = [*rounds_of(before), Kept(message)]
+    keys = keys_of([(one.question, one.answer) for one in rounds])
+    older = max(0, (len(rounds) - MOST_ROUNDS) // ROUNDS_STEP * ROUNDS_STEP)
+    secrets = tuple(dict.fromkeys(secret for one in rounds[: older + 1] for secret in one.secrets))
+    rounds[older] = replace(rounds[older], secrets=secrets)
+    telling = telling.since(keys[older])
+    shared = min(telling.shared_with(keys[older:]), len(rounds) - older - 1)
+    return Running(rounds[older:], older, keys[older:], telling, shared)
 
 
 def referred_then(server: CodeFuseServer, kept: Kept) -> list[Wanted]:

@@ -18,17 +18,16 @@ from codefuse_lsp.context.secrets import MIN_REPEATED_CHARS, Excerpt, conceal
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp.protocol.references import Reference as Wanted
 from codefuse_lsp.lsp.references import Desk, gather, on_desk
-from codefuse_lsp.lsp.rounds import Kept, Stored, referred_then, remarks, rounds_of, wanted
+from codefuse_lsp.lsp.rounds import Running, Stored, referred_then, remarks, running, wanted
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import Round, Talk
 from codefuse_lsp.prompts.commands import expanded, help_text
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
-from codefuse_lsp.prompts.telling import Telling, keys_of
+from codefuse_lsp.prompts.telling import Telling
 from codefuse_lsp.suggestions.requests import model_format
 
 RULES_CHARS_PER_TOKEN = 1  # of the context: about a third of it, whatever the text
 MOST_AGAIN = 12  # rounds whose references are looked up again, where it is not known how they were told
-MOST_ROUNDS, ROUNDS_STEP = 100, 50  # that are looked at: more than a prompt holds; older ones go many at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ async def told(
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
     context = ready.card.max_model_len or DEFAULT_CONTEXT_TOKENS
-    kept = await asyncio.to_thread(_kept, [*before], message, server.remembered.tellings.of(conversation))
+    kept = await asyncio.to_thread(running, [*before], message, server.remembered.tellings.of(conversation))
     again = kept.rounds[max(kept.shared, len(kept.rounds) - 1 - MOST_AGAIN) : -1]
     desks = [on_desk(server, referred_then(server, one)) for one in again]
     desks.append(on_desk(server, wanted(message, references)))
@@ -90,30 +89,7 @@ class _Said:
     restorations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The last rounds of a conversation, with the one that is asked, and how the first of them were told before."""
-
-    rounds: Sequence[Kept]
-    older: int  # rounds before them
-    keys: tuple[str, ...]
-    telling: Telling
-    shared: int  # of the rounds are told so again
-
-
-def _kept(before: Sequence[Stored], message: str, telling: Telling) -> _Kept:
-    """Return what is known of a conversation; of a very long one, the rounds that may have room in a prompt."""
-    rounds = [*rounds_of(before), Kept(message)]
-    keys = keys_of([(one.question, one.answer) for one in rounds])
-    older = max(0, (len(rounds) - MOST_ROUNDS) // ROUNDS_STEP * ROUNDS_STEP)
-    secrets = tuple(dict.fromkeys(secret for one in rounds[: older + 1] for secret in one.secrets))
-    rounds[older] = replace(rounds[older], secrets=secrets)
-    telling = telling.since(keys[older])
-    shared = min(telling.shared_with(keys[older:]), len(rounds) - older - 1)
-    return _Kept(rounds[older:], older, keys[older:], telling, shared)
-
-
-def _said(server: CodeFuseServer, kept: _Kept, desks: Sequence[Desk], room_tokens: int) -> _Said:
+def _said(server: CodeFuseServer, kept: Running, desks: Sequence[Desk], room_tokens: int) -> _Said:
     """Return what may be told; reads files, so it runs in a thread.
 
     What was a secret in an earlier round is one still, though the reference that told so is not there any more.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context import paths
 from codefuse_lsp.context.ignore import Ignore
-from codefuse_lsp.context.paths import Chunk, Paths, Place, matching
+from codefuse_lsp.context.paths import Chunk, Paths, Place, matching, nearest
 
 ROOT = Path("/work")
 LONG = 60.0
@@ -61,6 +61,17 @@ def test_what_is_found_has_the_letters_in_their_order(files: list[str], letters:
         rest = iter(name.lower())
         asked = letters.lower().removeprefix("./").lstrip("/")
         assert all(letter in rest for letter in asked)
+
+
+def test_code_that_shares_most_folders_comes_first() -> None:
+    files = ("web/src/a.ts", "core/src/deep/b.py", "core/src/c.py", "core/readme.txt", "d.py")
+    assert [p.relative for p in nearest(chunks(*files), ["core/src/x.py"], 9)] == [
+        "core/src/c.py",
+        "core/src/deep/b.py",
+        "d.py",
+        "web/src/a.ts",
+    ]
+    assert [p.relative for p in nearest(chunks(*files), [], 1)] == ["d.py"]
 
 
 def test_ignored_and_heavy_folders_are_not_walked(tmp_path: Path) -> None:
