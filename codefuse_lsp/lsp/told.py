@@ -20,7 +20,7 @@ from codefuse_lsp.lsp.protocol.references import Reference as Wanted
 from codefuse_lsp.lsp.references import Desk, gather, on_desk
 from codefuse_lsp.lsp.rounds import Running, Stored, referred_then, remarks, running, wanted
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.prompts.chat import Round, Talk
+from codefuse_lsp.prompts.chat import Reference, Round, Talk
 from codefuse_lsp.prompts.commands import expanded, help_text
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
 from codefuse_lsp.prompts.telling import Telling
@@ -53,13 +53,13 @@ async def told(
     command = expanded(message).command
     if command is not None and command.name == "help":
         return Told([], answer=help_text())
+    desk = on_desk(server, wanted(message, references))  # at once: the user may type on
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
     context = ready.card.max_model_len or DEFAULT_CONTEXT_TOKENS
     kept = await asyncio.to_thread(running, [*before], message, server.remembered.tellings.of(conversation))
     again = kept.rounds[max(kept.shared, len(kept.rounds) - 1 - MOST_AGAIN) : -1]
-    desks = [on_desk(server, referred_then(server, one)) for one in again]
-    desks.append(on_desk(server, wanted(message, references)))
+    desks = [*(on_desk(server, referred_then(server, one)) for one in again), desk]
     room = context - server.settings.chat_max_tokens
     said = await asyncio.to_thread(_said, server, kept, desks, room)
     fitting = await fitting_chat(server.connection, server.settings, said.talk, model)
@@ -115,14 +115,17 @@ def _said(server: CodeFuseServer, kept: Running, desks: Sequence[Desk], room_tok
     known = {name: secret for name, secret in secrets.items() if len(secret) >= MIN_REPEATED_CHARS}
     talk = Talk(tuple(told_rounds), system, older=kept.older)
     if kept.shared:
-        telling = kept.telling.without(lambda path: _is_forbidden(server, path, desks[-1].folders))
+        telling = kept.telling.without(lambda one: _is_forbidden(server, one, desks[-1].folders))
         talk = telling.goes_on(talk, kept.shared, lambda text: conceal(text, known))
         secrets = {**telling.restorations, **secrets}
     return _Said(talk, list(filter(None, left_out)), secrets)
 
 
-def _is_forbidden(server: CodeFuseServer, path: str, folders: Sequence[Path]) -> bool:
+def _is_forbidden(server: CodeFuseServer, told_of: Reference, folders: Sequence[Path]) -> bool:
     """Return whether a file that was told of before must not be read any more."""
+    if told_of.kind in ("diff", "terminal"):
+        return False
+    path = told_of.path
     places = [Path(path)] if PurePath(path).is_absolute() else [folder / path for folder in folders]
     return any(server.suggester.surroundings.ignore.rule_against(place) for place in places)
 

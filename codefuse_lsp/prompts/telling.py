@@ -35,14 +35,14 @@ class Telling:
         talk = replace(self.talk, rounds=self.talk.rounds[first:], dropped=max(0, self.talk.dropped - first))
         return replace(self, keys=self.keys[first:], talk=talk)
 
-    def without(self, is_forbidden: Callable[[str], bool]) -> Telling:
-        """Return it without the excerpts of files that must not be told of any more, by their paths."""
-        talk, paths = self.talk, {one.path for this in self.talk.rounds for one in this.references}
-        forbidden = {path for path in paths if is_forbidden(path)}
+    def without(self, is_forbidden: Callable[[Reference], bool]) -> Telling:
+        """Return it without the excerpts of files that must not be told of any more."""
+        talk = self.talk
+        forbidden = {one for this in talk.rounds for one in this.references if is_forbidden(one)}
         if not forbidden:
             return self
         rounds = (
-            replace(this, references=tuple(one for one in this.references if one.path not in forbidden))
+            replace(this, references=tuple(one for one in this.references if one not in forbidden))
             for this in talk.rounds
         )
         return replace(self, talk=replace(talk, rounds=tuple(rounds), digest=""))

@@ -63,9 +63,9 @@ def test_rounds_that_are_too_old_to_be_looked_at_are_forgotten() -> None:
 
 
 def test_what_must_not_be_told_any_more_is_not() -> None:
-    told = telling(dropped=1).without(lambda path: path == "a.py")
+    told = telling(dropped=1).without(lambda one: one.path == "a.py")
     assert told.talk.digest == "" and all(not this.references for this in told.talk.rounds)
-    assert telling().without(lambda path: False) == telling()
+    assert telling().without(lambda one: False) == telling()
 
 
 def test_the_memory_is_bounded() -> None:
