@@ -7,6 +7,7 @@ but that a block is read best when it begins behind a blank line.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int,
     """Yield the lines that go and those that come, between lines that stay."""
     edges = [(-1, -1), *matched_lines(old, new), (len(old), len(new))]
     floor = 0  # what an earlier change has taken for itself
-    for (a, b), (c, d) in zip(edges, edges[1:], strict=False):
+    for (a, b), (c, d) in itertools.pairwise(edges):
         start, stop, new_start, new_stop = a + 1, c, b + 1, d
         if start == stop and new_start == new_stop:
             continue

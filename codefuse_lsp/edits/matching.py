@@ -7,6 +7,7 @@ pairs of line numbers out. Knows nothing of what a line says, but whether it hol
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -39,7 +40,7 @@ def matched_lines(old: Sequence[str], new: Sequence[str]) -> Pairs:
             continue
         edges = [(old_start - 1, new_start - 1), *anchors, (old_stop, new_stop)]
         pairs += anchors
-        gaps += [(a + 1, c, b + 1, d) for (a, b), (c, d) in zip(edges, edges[1:], strict=False)]
+        gaps += [(a + 1, c, b + 1, d) for (a, b), (c, d) in itertools.pairwise(edges)]
     return _without_islands(sorted(pairs), old, new)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +41,7 @@ def test_any_choice_of_hunks_keeps_every_other_line_byte_for_byte(old: str, new:
 @given(LOOSE, LOOSE)
 def test_hunks_stand_in_order_with_a_line_between_them_and_change_something(old: str, new: str) -> None:
     found = hunks(old, new)
-    assert all(first.stop < second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.stop < second.start for first, second in itertools.pairwise(found))
     assert all(hunk.old != hunk.new for hunk in found)
     assert len({hunk.id for hunk in found}) == len(found)
 
