@@ -3,6 +3,6 @@
 A client that wants the notifications sets `capabilities.experimental.codefuse`.
 """
 
-from codefuse_lsp.lsp.protocol import chat, status, suggestions
+from codefuse_lsp.lsp.protocol import chat, edit, status, suggestions
 
-CUSTOM = chat.METHODS | status.METHODS | suggestions.METHODS
+CUSTOM = chat.METHODS | edit.METHODS | status.METHODS | suggestions.METHODS
