@@ -62,10 +62,9 @@ def merged(text: str, block: str, language: str, cursor: int | None = None) -> M
     return found
 
 
-def at_cursor(text: str, block: str, language: str, cursor: int | None) -> Merge:
-    """Return a file with a block put in at a line, as deep as that is; at the end without one."""
-    new = block_of(block, language, line_end_of(text))
-    return Merge(_inserted(lines_of(text), new, cursor))
+def at_line(text: str, block: str, line: int) -> str:
+    """Return a file with a block put in at a line, as deep as that is."""
+    return _inserted(lines_of(text), block_of(block, "", line_end_of(text)), line)
 
 
 def _into_nothing(block: Block) -> Merge:

@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    apply_block,
     chat,
     code_actions,
     commands,
@@ -50,7 +51,7 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat, edit):
+    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat, edit, apply_block):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

@@ -48,7 +48,7 @@ def versioned(
     Without the client's support for versions or for asking, the edit is without.
     """
     support = capabilities.workspace.workspace_edit if capabilities.workspace else None
-    if support is None or not support.document_changes:
+    if support is None or not (support.document_changes or support.resource_operations):  # Neovim 0.11 tells the second
         return types.WorkspaceEdit(changes={uri: list(edits)})
     asks = bool(confirm) and support.change_annotation_support is not None
     changed: list[types.TextEdit | types.AnnotatedTextEdit | types.SnippetTextEdit] = [
