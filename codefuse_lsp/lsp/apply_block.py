@@ -50,8 +50,8 @@ def register(server: CodeFuseServer) -> None:
         if params.mode not in MODES:
             raise CodeFuseError(f"The mode is one of {', '.join(MODES)}, not '{params.mode}'.")
         document, is_new = await _document(ls, params)
-        plan = await asyncio.to_thread(_plan, params, document, is_new)
-        return _result(ls, params, plan)
+        capabilities = ls.client_capabilities
+        return await asyncio.to_thread(lambda: _result(params, _plan(params, document, is_new), capabilities))
 
 
 async def _document(server: CodeFuseServer, params: ApplyCodeBlockParams) -> tuple[Document, bool]:
@@ -151,14 +151,14 @@ def _put(text: str, code: str, start: tuple[int, ...], stop: tuple[int, ...]) ->
     return before + code + after
 
 
-def _result(server: CodeFuseServer, params: ApplyCodeBlockParams, plan: _Plan) -> ApplyCodeBlockResult:
+def _result(params: ApplyCodeBlockParams, plan: _Plan, capabilities: types.ClientCapabilities) -> ApplyCodeBlockResult:
     document = plan.document
     name = (document.path or document.uri).replace("\\", "/").rpartition("/")[2]
     doing = "New file" if plan.is_new else {"merge": "Merge into", "insert": "Insert into"}.get(params.mode, "Change")
     label = f"CodeFuse: {doing} {name}"
     items = [types.TextEdit(range_of(document, hunk.start, hunk.stop), hunk.new) for hunk in plan.hunks]
     confirm = label if params.preview or params.text_document is None else ""
-    edit = versioned(document.uri, document.version, items, server.client_capabilities, confirm, create=plan.is_new)
+    edit = versioned(document.uri, document.version, items, capabilities, confirm, create=plan.is_new)
     return ApplyCodeBlockResult(
         edit=edit,
         label=label,

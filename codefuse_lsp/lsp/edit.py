@@ -44,8 +44,10 @@ def register(server: CodeFuseServer) -> None:
     async def edit(ls: CodeFuseServer, params: EditParams) -> EditResult:
         target = Target(params.text_document.uri, params.range, params.text_document.version)
         stream = DeltaStream(ls, params.partial_result_token)
-        draft, proposal = await edits.propose(target, params.instruction, stream.push)
-        stream.flush()
+        try:
+            draft, proposal = await edits.propose(target, params.instruction, stream.push)
+        finally:
+            stream.flush()
         return _result(draft, proposal)
 
     @server.feature(EDIT_ACCEPT)
@@ -97,10 +99,13 @@ class Edits:
 
     async def accept(self, proposal: Proposal, ids: Sequence[str] | None, *, preview: bool) -> types.WorkspaceEdit:
         """Return the edit that takes some hunks of a proposal. Raises CodeFuseError."""
-        document = self._server.document(proposal.uri).frozen()
-        chosen = await asyncio.to_thread(proposal.chosen, document, ids)
-        capabilities = self._server.client_capabilities
-        return edit_of(document, chosen, capabilities, proposal.title if preview else "")
+        document, capabilities = self._server.document(proposal.uri).frozen(), self._server.client_capabilities
+        confirm = proposal.title if preview else ""
+
+        def edit() -> types.WorkspaceEdit:
+            return edit_of(document, proposal.chosen(document, ids), capabilities, confirm)
+
+        return await asyncio.to_thread(edit)
 
     async def apply(self, target: Target, instruction: str) -> bool:
         """Have the client apply what is proposed; return whether it did. A cancel applies nothing."""
@@ -115,11 +120,10 @@ class Edits:
             draft, proposal = await self.propose(target, instruction, push)
         if draft.finish_reason == "cancelled":
             return False
-        if not draft.hunks:
-            self._server.tell("The model would change nothing here.")
-            return False
         if draft.note:
             self._server.tell(draft.note, types.MessageType.Warning)
+        if not draft.hunks:
+            return False
         edit = await self.accept(proposal, None, preview=True)
         return await self._server.applies(types.ApplyWorkspaceEditParams(edit, label=proposal.title))
 

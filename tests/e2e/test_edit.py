@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from codefuse_lsp.evaluation.editor import EditorError
+from codefuse_lsp.lsp.proposals import KEPT
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import FarEnd
 from tests.e2e.window import Window, capabilities
@@ -224,6 +225,41 @@ async def test_a_last_line_without_an_end_stays_without(window: Window, far_end:
 async def test_an_edit_that_breaks_the_file_says_so(window: Window, far_end: FarEnd) -> None:
     far_end.says("def pop(self:\n    return\n")
     assert "syntax error" in (await propose(window))["note"]
+
+
+async def test_what_an_answer_leaves_out_is_taken_from_the_old_code(window: Window, far_end: FarEnd) -> None:
+    far_end.says("class Stack:\n    limit = 9\n    # ... existing code ...\n")
+    result = await propose(window, where=lines(0, 9))
+    assert result["newText"] == STACK.replace("class Stack:\n", "class Stack:\n    limit = 9\n")
+    assert result["note"] == ""
+
+
+async def test_an_answer_that_leaves_out_who_knows_what_says_so(window: Window, far_end: FarEnd) -> None:
+    far_end.says("class Stack:\n    # ... existing code ...\n    limit = 9\n    # ... existing code ...\n")
+    assert "leaves out code" in (await propose(window, where=lines(0, 9)))["note"]
+
+
+async def test_an_answer_that_changes_nothing_says_so(window: Window, far_end: FarEnd) -> None:
+    far_end.says(POP)
+    result = await propose(window)
+    assert (result["hunks"], result["newText"]) == ([], POP) and "change nothing" in result["note"]
+
+
+async def test_a_far_end_that_takes_questions_only_is_asked_one(open_window: OpenWindow, far_end: FarEnd) -> None:
+    far_end.says(f"Here you go:\n```python\n{NEW_POP}```\nIt refuses now.")
+    window = await open_window(promptFormat="messages")
+    assert (await propose(window))["newText"] == EXPECTED
+    (completion,) = far_end.asked
+    assert completion.body["messages"][-1]["role"] == "user"
+
+
+async def test_only_so_many_proposals_are_kept(window: Window, far_end: FarEnd) -> None:
+    far_end.says("a = 2\n")
+    uri, _ = window.show("a = 1\n")
+    results = [await window.request("codefuse/edit", asked(uri, lines(0, 1))) for _ in range(KEPT + 1)]
+    with pytest.raises(EditorError, match="not known any more"):
+        await window.request("codefuse/edit/accept", {"editId": results[0]["editId"]})
+    assert (await window.request("codefuse/edit/accept", {"editId": results[1]["editId"]}))["edit"]
 
 
 async def test_an_answer_without_code_is_told(window: Window, far_end: FarEnd) -> None:
