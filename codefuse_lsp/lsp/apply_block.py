@@ -14,7 +14,6 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from codefuse_lsp.context.languages import PLAIN, language_of
-from codefuse_lsp.edits.anchors import at_line, merged
 from codefuse_lsp.edits.hunks import Hunk, hunks
 from codefuse_lsp.edits.indentation import indent_of, reindented
 from codefuse_lsp.edits.lines import is_blank, line_end_of, lines_of, with_line_ends
@@ -109,6 +108,8 @@ def _is_there(path: Path) -> bool:
 
 def _plan(params: ApplyCodeBlockParams, document: Document, is_new: bool) -> _Plan:
     """Return what becomes of a file; may take a while, so it runs in a thread. Raises CodeFuseError."""
+    from codefuse_lsp.edits.anchors import merged  # as much again as all else that edits import
+
     text = "" if is_new else document.source
     where = params.range
     note = ""
@@ -134,6 +135,8 @@ def _language(params: ApplyCodeBlockParams, document: Document) -> str:
 
 def _put(text: str, code: str, start: tuple[int, ...], stop: tuple[int, ...]) -> str:
     """Return a text with code in the place of a range, as whole lines where that is whole lines, else as it is."""
+    from codefuse_lsp.edits.anchors import at_line
+
     lines = lines_of(text)
     first = lines[start[0]] if start[0] < len(lines) else ""
     code = with_line_ends(code, line_end_of(text)).strip("\r\n")

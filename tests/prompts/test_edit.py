@@ -13,14 +13,8 @@ TASK = EditTask("x = 1\n", "a = 0\n", "b = 2\n", "Make it 2.", "python", "area.p
 
 def test_the_code_comes_between_what_stands_round_it_and_the_instruction() -> None:
     text = edit_prompt(TASK, CODEFUSE).prompt.text
-    parts = [
-        "`area.py`, in Python",
-        "a = 0",
-        "b = 2",
-        "x = 1",
-        "Make it 2.",
-        "<|role_start|>bot<|role_end|>```python\n",
-    ]
+    opened = "<|role_start|>bot<|role_end|>```python\n"
+    parts = ["`area.py`, in Python", "a = 0", "b = 2", "x = 1", "Make it 2.", opened]
     places = [text.index(part) for part in parts]
     assert places == sorted(places) and text.endswith(opened)
 
