@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from codefuse_lsp.context.soundness import adds_flaws
 from codefuse_lsp.edits.blocks import Block, block_of
-from codefuse_lsp.edits.elisions import filled, segments_of
+from codefuse_lsp.edits.elisions import Segments, filled, segments_of
 from codefuse_lsp.edits.indentation import indent_of, reindented
 from codefuse_lsp.edits.lines import is_blank, line_end_of, lines_of
 from codefuse_lsp.edits.merging import Merger
@@ -52,7 +52,7 @@ def merged(text: str, block: str, language: str, cursor: int | None = None) -> M
     if not any(not is_blank(line) for line in new.lines):
         raise MergeRefused("The block is empty.")
     if not text.strip():
-        return _into_nothing(new)
+        return _into_nothing(new, language)
     lines = lines_of(text)
     found = _found(lines, new, language, cursor)
     if adds_flaws(text, found.text, language):
@@ -67,10 +67,11 @@ def at_line(text: str, block: str, line: int) -> str:
     return _inserted(lines_of(text), block_of(block, "", line_end_of(text)), line)
 
 
-def _into_nothing(block: Block) -> Merge:
+def _into_nothing(block: Block, language: str) -> Merge:
     if block.marks:
         raise MergeRefused("The block leaves out code of a file that is empty.")
-    return Merge("".join(block.lines))
+    text = "".join(block.lines)
+    return Merge(text, "The block has a syntax error." if adds_flaws("", text, language) else "")
 
 
 def _found(lines: Sequence[str], block: Block, language: str, cursor: int | None) -> Merge:
@@ -88,10 +89,9 @@ def _found(lines: Sequence[str], block: Block, language: str, cursor: int | None
 
 def _by_pieces(lines: Sequence[str], block: Block, language: str, cursor: int | None) -> Merge | None:
     """Merge by what the file and the block are made of; None where the block has nothing by which to tell."""
-    read = pieces_of(lines, language)
-    if read is None or block.pieces is None:
+    old, new = pieces_of(lines, language), block.pieces
+    if old is None or new is None:
         return None
-    old, new = read[0], block.pieces
     if not any(piece.kind in ("definition", "import") for piece in new):
         pairs = partners(lines, block.lines, old, new, cursor, is_file=True)
         named = [index for index, piece in enumerate(new) if piece.name]
@@ -120,7 +120,7 @@ def _is_whole(lines: Sequence[str], block: Block, old: Sequence[Piece], new: Seq
 def _by_lines(lines: Sequence[str], block: Block, language: str, cursor: int | None) -> Merge | None:
     """Merge by lines that the file and the block share; None where they share none that tells a place."""
     if block.marks:
-        whole = filled(lines, segments_of(block.lines, sorted(block.marks)))
+        whole = filled(lines, _within(lines, segments_of(block.lines, sorted(block.marks))))
         if whole is None:
             raise NoAnchor("It is not certain which code the block leaves out.")
         return Merge("".join(whole))
@@ -139,6 +139,17 @@ def _by_lines(lines: Sequence[str], block: Block, language: str, cursor: int | N
         last, tail = last + 1, tail[1:]
     come = reindented(block.lines, indent_of(lines[first]), base=indent_of(worded[0]))
     return Merge("".join([*lines[:first], *come, *lines[last + 1 :]]))
+
+
+def _within(lines: Sequence[str], new: Segments) -> Segments:
+    """Return parts of a file with a mark at each end at which they do not begin or end as the file does."""
+    edges = ((0, [*lines], [*new.lines]), (len(new.lines), [*reversed(lines)], [*reversed(new.lines)]))
+    first = {mark for mark, there, come in edges if _first_word(there) != _first_word(come)}
+    return Segments(new.lines, new.marks | first)
+
+
+def _first_word(lines: Sequence[str]) -> str:
+    return next((line.strip() for line in lines if not is_blank(line)), "")
 
 
 def _shares_most(lines: Sequence[str], block: Sequence[str]) -> bool:

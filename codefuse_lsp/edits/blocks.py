@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from codefuse_lsp.context.soundness import adds_flaws
 from codefuse_lsp.edits.elisions import is_elision
 from codefuse_lsp.edits.indentation import indent_of, reindented
 from codefuse_lsp.edits.lines import is_blank, lines_of, with_line_ends, without_blank_edges
@@ -73,9 +74,14 @@ def _shown(lines: Sequence[str], marks: frozenset[int], language: str, line_end:
     forms = [comment(MARK, language)]
     if language == "python":  # a comment is no body, and belongs to no block
         forms.insert(0, "...")
-    return [
-        [indent_of(line) + form + line_end if n in marks else line for n, line in enumerate(lines)] for form in forms
-    ]
+    depths = [_depth(lines, number) if number in marks else "" for number in range(len(lines))]
+    return [[depths[n] + form + line_end if n in marks else line for n, line in enumerate(lines)] for form in forms]
+
+
+def _depth(lines: Sequence[str], mark: int) -> str:
+    """Return how deep a mark stands: as deep as the code that goes on behind it where that is deeper."""
+    behind = next((indent_of(line) for line in lines[mark + 1 :] if not is_blank(line)), "")
+    return max(indent_of(lines[mark]), behind, key=len)
 
 
 def _read(lines: Sequence[str], marks: frozenset[int], language: str, around: tuple[str, str]) -> list[Piece] | None:
@@ -83,9 +89,9 @@ def _read(lines: Sequence[str], marks: frozenset[int], language: str, around: tu
     shift = before.count("\n")
     whole = [*before.splitlines(keepends=True), *lines, *after.splitlines(keepends=True)]
     read = pieces_of(whole, language, [mark + shift for mark in marks])
-    if read is None or not read[1]:
+    if read is None or adds_flaws("", "".join(whole), language):
         return None
-    pieces = read[0]
+    pieces = read
     if after:
         pieces = [replace(piece, owner="") for piece in pieces[-1].members] if pieces else []
     elif before:

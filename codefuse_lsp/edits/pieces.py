@@ -58,15 +58,14 @@ class Piece:
         return replace(self, start=self.start + lines, code=self.code + lines, stop=self.stop + lines, members=members)
 
 
-def pieces_of(lines: Sequence[str], language: str, marks: Collection[int] = ()) -> tuple[list[Piece], bool] | None:
-    """Return the pieces of a text, and whether it is free of errors; `marks` are the lines of elisions."""
+def pieces_of(lines: Sequence[str], language: str, marks: Collection[int] = ()) -> list[Piece] | None:
+    """Return the pieces of a text; `marks` are the lines of elisions."""
     if language in NOT_MADE_OF_PIECES or any(line.endswith("\r") for line in lines):
         return None
     root = parse("".join(lines), language)
     if root is None:
         return None
-    reader = _Reader(lines, language, marks)
-    return reader.pieces(root.children), not root.has_error
+    return _Reader(lines, language, marks).pieces(root.children)
 
 
 class _Reader:
