@@ -120,7 +120,8 @@ def _is_whole(lines: Sequence[str], block: Block, old: Sequence[Piece], new: Seq
 def _by_lines(lines: Sequence[str], block: Block, language: str, cursor: int | None) -> Merge | None:
     """Merge by lines that the file and the block share; None where they share none that tells a place."""
     if block.marks:
-        whole = filled(lines, _within(lines, segments_of(block.lines, sorted(block.marks))))
+        placed = _placed(lines, block)
+        whole = filled(lines, _within(lines, segments_of(placed, sorted(block.marks))))
         if whole is None:
             raise NoAnchor("It is not certain which code the block leaves out.")
         return Merge("".join(whole))
@@ -141,14 +142,31 @@ def _by_lines(lines: Sequence[str], block: Block, language: str, cursor: int | N
     return Merge("".join([*lines[:first], *come, *lines[last + 1 :]]))
 
 
+def _placed(lines: Sequence[str], block: Block) -> list[str]:
+    """Return the lines of a block as deep as the first of them that the file has once."""
+    counts = Counter(line.strip() for line in lines)
+    shared = (line for line in block.lines if _WORD.search(line) and counts[line.strip()] == 1)
+    first = next(shared, None)
+    if first is None:
+        return block.lines
+    there = next(line for line in lines if line.strip() == first.strip())
+    return reindented(block.lines, indent_of(there), base=indent_of(first))
+
+
 def _within(lines: Sequence[str], new: Segments) -> Segments:
-    """Return parts of a file with a mark at each end at which they do not begin or end as the file does."""
-    edges = ((0, [*lines], [*new.lines]), (len(new.lines), [*reversed(lines)], [*reversed(new.lines)]))
-    first = {mark for mark, there, come in edges if _first_word(there) != _first_word(come)}
-    return Segments(new.lines, new.marks | first)
+    """Return parts of a file with a mark at each end at which they do not begin or end as the file does.
+
+    A bracket tells that only where the other end agrees too: any part of a file may end with one.
+    """
+    first, last = _first(lines), _first(lines[::-1])
+    begins, ends = _first(new.lines) == first, _first(new.lines[::-1]) == last
+    is_head = begins and (ends or bool(_WORD.search(first)))
+    is_tail = ends and (begins or bool(_WORD.search(last)))
+    edges = {mark for mark, is_edge in ((0, is_head), (len(new.lines), is_tail)) if not is_edge}
+    return Segments(new.lines, new.marks | edges)
 
 
-def _first_word(lines: Sequence[str]) -> str:
+def _first(lines: Sequence[str]) -> str:
     return next((line.strip() for line in lines if not is_blank(line)), "")
 
 

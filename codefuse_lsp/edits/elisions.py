@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codefuse_lsp.edits.indentation import indent_of
 from codefuse_lsp.edits.lines import is_blank
 
-MOST_CELLS = 600_000  # of the alignment's table: 0.5 s; for more than that, nothing is certain
+MOST_CELLS = 300_000  # of the alignment's table: 0.3 s at most; for more than that, nothing is certain
 LIKE = 0.5  # share of words that two lines have in common when one is taken for a new form of the other
 _EXACT, _UNIQUE, _BRACES, _BLANK, _SAME_DEPTH, _EDGE = 3.0, 2.0, 0.5, 0.1, 0.4, 1.0
 _INSERTED, _DELETED = -0.1, -0.3
@@ -112,19 +112,29 @@ def aligned(old: Sequence[str], new: Segments) -> dict[int, int] | None:
     if (count + 1) * (most + 1) > MOST_CELLS:
         return None
     likeness = _Likeness(old, new)
-    best = [[float("-inf")] * (most + 1) for _ in range(count + 1)]
-    came = [bytearray(most + 1) for _ in range(count + 1)]  # 1: both, 2: a new line, 3: an old one passed over
-    best[0][0] = 0.0
-    for i in range(count + 1):
-        row, passing = best[i], 0.0 if i in new.marks else _DELETED
-        for j in range(most + 1):
-            if i and j and (score := likeness.score(i - 1, j - 1)) and best[i - 1][j - 1] + score > row[j]:
-                row[j], came[i][j] = best[i - 1][j - 1] + score, 1
-            if i and best[i - 1][j] + _INSERTED > row[j]:
-                row[j], came[i][j] = best[i - 1][j] + _INSERTED, 2
-            if j and row[j - 1] + passing > row[j]:
-                row[j], came[i][j] = row[j - 1] + passing, 3
+    row = [(0.0 if 0 in new.marks else _DELETED) * place for place in range(most + 1)]
+    came = [bytearray([0, *[3] * most])]  # 1: both lines, 2: a new one, 3: an old one passed over
+    for number in range(1, count + 1):
+        row, steps = _next_row(row, likeness.scores(number - 1), 0.0 if number in new.marks else _DELETED)
+        came.append(steps)
     return _traced(came, count, most)
+
+
+def _next_row(above: list[float], scores: dict[int, float], passing: float) -> tuple[list[float], bytearray]:
+    """Return the best sums for one new line more, with each number of old ones, and the last step to each."""
+    before = above[0] + _INSERTED
+    row, steps = [before], bytearray([2])
+    for place in range(1, len(above)):
+        best, step = above[place] + _INSERTED, 2
+        if before + passing > best:
+            best, step = before + passing, 3
+        score = scores.get(place - 1)
+        if score is not None and above[place - 1] + score >= best:
+            best, step = above[place - 1] + score, 1
+        row.append(best)
+        steps.append(step)
+        before = best
+    return row, steps
 
 
 def _traced(came: list[bytearray], i: int, j: int) -> dict[int, int]:
@@ -146,12 +156,23 @@ class _Likeness:
         self._words = [frozenset(_WORDS.findall(line)) for line in self._old]
         self._new_words = [frozenset(_WORDS.findall(line)) for line in self._new]
         self._counts = Counter(self._old)
+        self._with_line, self._with_word = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+        for place, line in enumerate(self._old):
+            self._with_line[line].append(place)
+            for word in self._words[place]:
+                self._with_word[word].append(place)
         self._edges = {(0, 0)} if 0 not in new.marks else set()
         if len(new.lines) not in new.marks:
             self._edges.add((len(self._new) - 1, len(self._old) - 1))
 
-    def score(self, i: int, j: int) -> float:
-        """Return how much speaks for new line `i` being old line `j`."""
+    def scores(self, i: int) -> dict[int, float]:
+        """Return how much speaks for new line `i` being each of the old lines it has anything to do with."""
+        likely = {place for word in self._new_words[i] for place in self._with_word.get(word, ())}
+        likely.update(self._with_line.get(self._new[i], ()))
+        found = ((place, self._score(i, place)) for place in likely)
+        return {place: score for place, score in found if score}
+
+    def _score(self, i: int, j: int) -> float:
         line, words = self._new[i], self._new_words[i]
         if line == self._old[j]:
             if not line:
