@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lsprotocol import types
 
@@ -33,6 +34,7 @@ from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.workspace_edits import edit_of, hunk_item, range_of
 
 EDIT_COMMAND = "codefuse.edit"
+MOVED_ON = "The document was changed meanwhile, so this can be accepted only once that is undone."
 SUPERSEDED = "Another edit of this document was begun, so this one was ended."
 
 
@@ -92,6 +94,8 @@ class Edits:
         finally:
             if self._writing.get(target.uri) is task:
                 del self._writing[target.uri]
+        if draft.hunks and self._server.document(target.uri).version != document.version:
+            draft = replace(draft, note=f"{draft.note} {MOVED_ON}".strip())
         proposal = Proposal(target.uri, _title(instruction), draft.hunks)
         proposal.fits(document.source)
         self.proposals.keep(proposal)

@@ -139,6 +139,24 @@ async def test_an_edit_of_a_text_that_was_changed_meanwhile_is_refused(window: W
     assert refusal.value.code == REQUEST_FAILED
 
 
+async def test_who_types_while_an_edit_is_written_is_told_and_can_undo(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, _ = window.show(STACK)
+    _, answer = window.ask("codefuse/edit", asked(uri, lines(7, 9)))
+    completion = await far_end.next()
+    window.insert(uri, 2, 0, 0, "# ")
+    completion.say(NEW_POP)
+    await window.synchronise()
+    completion.end()
+    result = await window.result(answer)
+    assert "changed meanwhile" in result["note"]
+    with pytest.raises(EditorError, match="changed meanwhile"):
+        await window.request("codefuse/edit/accept", {"editId": result["editId"]})
+    window.replace(uri, 3, 0, 0, 2, "")
+    edit = (await window.request("codefuse/edit/accept", {"editId": result["editId"]}))["edit"]
+    assert edit["documentChanges"][0]["textDocument"]["version"] == 3
+
+
 async def test_an_edit_for_another_version_is_refused_unasked(window: Window, far_end: FarEnd) -> None:
     uri, _ = window.show(STACK)
     window.insert(uri, 2, 0, 0, "# mine\n")

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codefuse_lsp import context
 from codefuse_lsp.context.soundness import adds_flaws
 from codefuse_lsp.edits.anchors import MergeRefused, merged
+from codefuse_lsp.edits.indentation import indent_of, reindented
+from codefuse_lsp.edits.lines import lines_of
+from codefuse_lsp.edits.pieces import Piece, pieces_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "anchors"
 CASES = [
@@ -103,3 +107,24 @@ def test_merging_a_block_twice_is_merging_it_once(case: tuple[str, str, str], cu
         return
     if not once.note:
         assert merged(once.text, block, language, cursor).text == once.text
+
+
+REAL = sorted(Path(context.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+def test_each_function_of_real_files_is_replaced_and_nothing_else(path: Path) -> None:
+    text = path.read_text("utf-8")
+    lines = lines_of(text)
+    names = [piece.name for piece in every_piece(pieces_of(lines, "python") or [])]
+    for piece in every_piece(pieces_of(lines, "python") or []):
+        if piece.kind != "definition" or piece.members or names.count(piece.name) > 1:
+            continue
+        changed = [*lines[piece.code : piece.stop], f"{indent_of(lines[piece.stop - 1])}# changed\n"]
+        found = merged(text, "".join(reindented(changed, "")), "python")
+        assert found.text == "".join([*lines[: piece.code], *changed, *lines[piece.stop :]])
+        assert found.note == ""
+
+
+def every_piece(pieces: list[Piece]) -> list[Piece]:
+    return [one for piece in pieces for one in (piece, *piece.all_members)]
