@@ -1,12 +1,12 @@
 """How deep code stands: measured, and moved to where it belongs, in one piece or line by line as it is written.
 
-Lines in, lines out. Knows nothing of languages, but that some rows (of a string) must not be moved.
+Lines in, lines out. Knows nothing of languages.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from codefuse_lsp.edits.lines import is_blank
 
@@ -23,8 +23,8 @@ def base_of(lines: Iterable[str]) -> str:
     return min((indent_of(line) for line in lines if not is_blank(line)), key=len, default="")
 
 
-def unit_of(lines: Sequence[str], default: str = "") -> str:
-    """Return what one step of indentation is: a tab, or the most frequent step in spaces; `default` where none is."""
+def unit_of(lines: Sequence[str]) -> str:
+    """Return what one step of indentation is: a tab, or the most frequent step in spaces; '' where there is none."""
     steps: Counter[str] = Counter()
     before = ""
     for line in lines[:MOST_LINES]:
@@ -36,7 +36,7 @@ def unit_of(lines: Sequence[str], default: str = "") -> str:
         elif len(indent) - len(before) in range(2, 9):
             steps[" " * (len(indent) - len(before))] += 1
         before = indent
-    return max(steps, key=lambda step: (steps[step], -len(step))) if steps else default
+    return max(steps, key=lambda step: (steps[step], -len(step))) if steps else ""
 
 
 class Reindenter:
@@ -65,14 +65,10 @@ class Reindenter:
         return self._wanted * steps + rest
 
 
-def reindented(
-    lines: Sequence[str], target: str, wanted_unit: str = "", fixed: Collection[int] = (), base: str | None = None
-) -> list[str]:
+def reindented(lines: Sequence[str], target: str, wanted_unit: str = "", base: str | None = None) -> list[str]:
     """Return lines moved so that what stood at `base`, the least deep of them by default, stands at `target`.
 
-    `fixed` are the numbers of lines that stay as they are.
+    With `wanted_unit` the steps of indentation become those.
     """
-    movable = [line for number, line in enumerate(lines) if number not in fixed]
-    base = base_of(movable) if base is None else base
-    mover = Reindenter(base, target, unit_of(movable), wanted_unit)
-    return [line if number in fixed else mover.line(line) for number, line in enumerate(lines)]
+    mover = Reindenter(base_of(lines) if base is None else base, target, unit_of(lines), wanted_unit)
+    return [mover.line(line) for line in lines]

@@ -28,11 +28,6 @@ def with_line_ends(text: str, end: str) -> str:
     return _ENDS.sub(lambda _: end, text)
 
 
-def body(line: str) -> str:
-    """Return a line without its end."""
-    return line.rstrip("\r\n")
-
-
 def is_blank(line: str) -> bool:
     """Return whether nothing stands on a line."""
     return not line.strip()
