@@ -38,8 +38,7 @@ def partners(
         if piece.kind in ("import", "elision"):
             continue
         if not piece.name:
-            text = _text(new_lines, piece)
-            same = [one for one in old if one.kind == piece.kind and _text(old_lines, one) == text]
+            same = [o for o in old if o.kind == piece.kind and _text(old_lines, o) == _text(new_lines, piece)]
         else:
             same = [one for one in old if one.name == piece.name and piece.owner in ("", one.owner, one.name)]
             if not same and is_file and piece.kind == "definition":
