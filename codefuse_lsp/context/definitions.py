@@ -100,6 +100,12 @@ def definition_name(text: str, language: str, span: LineSpan) -> str | None:
     return found.name if found else None
 
 
+def described(node: Node) -> Definition | None:
+    """Return the definition that a node of a tree is; None for any other node."""
+    name = _name(node)
+    return None if name is None else Definition(name, _owner(node), _span(node), node.type in CLASSES)
+
+
 def _definitions_at(root: Node, line: int) -> list[Definition]:
     """Return the definitions whose lines, leading comments included, hold `line`."""
     found: dict[int, Definition] = {}

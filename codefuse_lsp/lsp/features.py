@@ -11,11 +11,13 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    apply_block,
     chat,
     chat_completion,
     code_actions,
     commands,
     completion,
+    edit,
     feedback,
     inline_completion,
     notebooks,
@@ -31,6 +33,8 @@ CAPABILITIES = (
     feedback,
     code_actions,
     commands,
+    edit,
+    apply_block,
     chat,
     chat_completion,
 )
