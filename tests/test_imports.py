@@ -23,11 +23,12 @@ ROOMS: dict[str, set[str]] = {
     "generation": set(),
     "conversations": set(),
     "execution": set(),
+    "verification": {"execution", "context"},
     "answers": {"prompts", "context", "generation"},
     "suggestions": {"prompts", "context", "generation"},
     "evaluation": {"suggestions", "prompts", "context", "execution", "generation"},
     "worker": {"generation.request"},
-    "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers"},
+    "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers", "verification"},
     "cli": {
         "suggestions",
         "prompts",
