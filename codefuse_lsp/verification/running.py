@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from codefuse_lsp.errors import SandboxUnavailable
 from codefuse_lsp.execution.limits import MIB, Limits, Outcome
-from codefuse_lsp.execution.run import run_command
+from codefuse_lsp.execution.run import WITHOUT_WALLS, run_command
 from codefuse_lsp.verification.copies import HOME, Copies, Copy
 from codefuse_lsp.verification.reports import Report
-from codefuse_lsp.verification.runners import NoRunner, Runner
+from codefuse_lsp.verification.runners import NoRunner, Order, Runner
 
 # What a runner with its project needs; Node.js alone has a dozen threads and 100 MiB, a compiler more.
 LIMITS = Limits(
@@ -42,20 +43,12 @@ class Runs:
     async def run(self, text: str, names: Sequence[str] | None, *, measured: bool = False) -> Report:
         """Run the tests of `text` called `names`, None for all of it.
 
-        Raises SandboxUnavailable, NoRunner where it cannot be started, CodeFuseError where a copy cannot be written.
+        Raises NoRunner where they cannot be started, or not be walled in; CodeFuseError where a copy cannot be written.
         """
         project, mark = self.runner.project, uuid.uuid4().hex
         copy = await self.copies.fresh({**self.texts, project.test: text})
         order = self.runner.order(names, mark, measured=measured)
-        outcome = await run_command(
-            order.argv,
-            folder=copy.folder,
-            place=copy.root,
-            start=self.runner.start,
-            limits=self.limits,
-            visible=(*copy.shown, *self.runner.visible),
-            environment={"HOME": str(copy.root / HOME), "NO_COLOR": "1", **order.environment},
-        )
+        outcome = await self._ended(copy, order)
         report = self.runner.read(outcome.output, names, mark)
         if report.broken and outcome.status in ("passed", "failed"):
             last = report.broken.splitlines()[-1:] or ["it said nothing"]
@@ -63,6 +56,20 @@ class Runs:
         ended_by = report.ended_by or _ended_by(outcome, report)
         began = bool(report.results or report.running) or not self.runner.tells_starts
         return replace(report, ended_by=ended_by, began=began, changed=tuple(_changed(copy)))
+
+    async def _ended(self, copy: Copy, order: Order) -> Outcome:
+        try:
+            return await run_command(
+                order.argv,
+                folder=copy.folder,
+                place=copy.root,
+                start=self.runner.start,
+                limits=self.limits,
+                visible=(*copy.shown, *self.runner.visible),
+                environment={"HOME": str(copy.root / HOME), "NO_COLOR": "1", **order.environment},
+            )
+        except SandboxUnavailable as error:
+            raise NoRunner(str(error).removesuffix(f" {WITHOUT_WALLS}")) from error
 
 
 def _ended_by(outcome: Outcome, report: Report) -> str:

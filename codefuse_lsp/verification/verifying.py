@@ -1,7 +1,7 @@
 """The way from tests that a model wrote to tests worth offering: run, told of their faults, mended, run again.
 
 Input: a `Draft`, and three questions that may be asked: run this, mend this, what would you expect here? Output: a
-`Verdict`: the text that is left, and why the rest is not in it. Knows no runner, no prompt and no editor.
+`Verdict`. Knows no runner, no prompt and no editor.
 
 Three rules. A test that hangs, bombs or harms is dropped at once, and the others get their run. What the code gave
 where an assertion failed is never told to who mends it, so nothing can be mended into agreement with it. And where
@@ -17,6 +17,7 @@ from typing import Protocol
 
 from codefuse_lsp.verification.cases import Case, cases_in, with_tests, without
 from codefuse_lsp.verification.claims import Claim, agrees, claim_at
+from codefuse_lsp.verification.drafts import Draft, Dropped, Failure, LikelyBug, Verdict
 from codefuse_lsp.verification.reports import MOST_VALUE_CHARS, Coverage, Ending, Report, TestResult, brief
 
 MOST_SPOILERS = 8  # runs that may be lost to tests which have to be ended
@@ -24,71 +25,6 @@ MOST_QUESTIONS = 4  # about what the code should give, for one text
 MOST_CONFIRMATIONS = 3
 GONE = ("damage", "timed_out", "killed")
 GOOD = ("passed", "skipped")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a model wrote: `added` behind `existing`, which is not to be touched."""
-
-    existing: str
-    added: str
-    language: str
-
-    @property
-    def text(self) -> str:
-        """The whole file."""
-        return self.existing + self.added
-
-    def cases(self) -> list[Case]:
-        """Return the tests that were added."""
-        rows = self.existing.count("\n")
-        return [case for case in cases_in(self.text, self.language) if case.first >= rows]
-
-    def code(self, name: str) -> str:
-        """Return a test as it is written, '' for one that is not there."""
-        return next((case.code(self.text) for case in self.cases() if case.name == name), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A test that is to be mended, and what may be told of its failure."""
-
-    name: str
-    code: str
-    told: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A test that is not offered, and why."""
-
-    name: str
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LikelyBug:
-    """A test that the code fails although it expects what the code promises."""
-
-    name: str
-    code: str
-    assertion: str
-    expected: str
-    actual: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a draft: the text to offer, '' for none."""
-
-    added: str
-    passed: tuple[str, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
-    bugs: tuple[LikelyBug, ...] = ()
-    coverage: Coverage | None = None
-    rounds: int = 0
-    skipped: tuple[str, ...] = ()  # by themselves, of those offered
 
 
 class Run(Protocol):

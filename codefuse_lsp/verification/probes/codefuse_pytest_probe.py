@@ -11,7 +11,8 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-from typing import Any, Generatorof Python 3.8
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 

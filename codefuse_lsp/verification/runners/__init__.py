@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from codefuse_lsp.verification.runners import go, javascript, python, rust
-from codefuse_lsp.verification.runners.runner import NoRunner, Project, Runner
+from codefuse_lsp.verification.runners.runner import NoRunner, Order, Project, Runner
 
-__all__ = ["NoRunner", "Project", "Runner", "runner_for"]
+__all__ = ["NoRunner", "Order", "Project", "Runner", "runner_for"]
 
 _FINDERS: dict[str, Callable[[Project], Runner]] = {
     "python": python.find,

@@ -42,6 +42,8 @@ def find(project: Project) -> Runner:
 class GoTest(Runner):
     """`go test` of one package."""
 
+    title = "go test"
+
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:
         """Return the command with a pattern of names."""
         chosen = (f"-run=^({'|'.join(map(re.escape, names))})$",) if names else ()

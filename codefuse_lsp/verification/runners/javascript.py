@@ -82,6 +82,7 @@ def _visible(node: Path) -> tuple[Path, ...]:
 class NodeTest(Runner):
     """node:test with a reporter of ours, which hears of nothing while a test keeps its process busy."""
 
+    title = "node:test"
     tells_starts = False
 
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:
@@ -115,6 +116,7 @@ class NodeTest(Runner):
 class JestLike(Runner):
     """vitest and jest, which write one JSON at their end."""
 
+    title = "vitest or jest"
     tells_starts = False
 
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:

@@ -81,6 +81,8 @@ def find(project: Project) -> Runner:
 class Pytest(Runner):
     """pytest with a probe, which tells each test as it ends."""
 
+    title = "pytest"
+
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:
         """Return the command, and in the environment what the probe is to do."""
         root = self.project.root
@@ -121,6 +123,8 @@ class Pytest(Runner):
 
 class Unittest(Runner):
     """unittest as it comes with Python."""
+
+    title = "unittest"
 
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:
         """Return the command with a pattern for each test."""

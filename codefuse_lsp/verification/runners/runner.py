@@ -61,6 +61,7 @@ class Runner(ABC):
     command: tuple[str, ...]  # as the user is told
     visible: tuple[Path, ...] = ()  # beside the copy
     test_s: float = 10.0  # that one test may take, where the runner can be told
+    title: ClassVar[str] = ""
     tells_starts: ClassVar[bool] = True  # so that the test under way is known when the run is ended
 
     @property

@@ -41,6 +41,8 @@ def find(project: Project) -> Runner:
 class CargoTest(Runner):
     """`cargo test` of one package."""
 
+    title = "cargo test"
+
     def order(self, names: Sequence[str] | None, mark: str, *, measured: bool = False) -> Order:
         """Return the command with the names behind it."""
         environment = {
