@@ -6,6 +6,7 @@ are run, nor of what comes of it.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from codefuse_lsp.verification.copies import HOME, Copies, Copy
 from codefuse_lsp.verification.reports import Report
 from codefuse_lsp.verification.runners import NoRunner, Order, Runner
 
+MOST_WATCHED = 400  # files of a workspace, whose paths have to fit into a variable
 # What a runner with its project needs; Node.js alone has a dozen threads and 100 MiB, a compiler more.
 LIMITS = Limits(
     wall_s=30.0,
@@ -55,7 +57,7 @@ class Runs:
             raise NoRunner(f"{self.runner.shown} cannot be run here: {last[0][:200]}")
         ended_by = report.ended_by or _ended_by(outcome, report)
         began = bool(report.results or report.running) or not self.runner.tells_starts
-        return replace(report, ended_by=ended_by, began=began, changed=tuple(_changed(copy)))
+        return _with_damage(replace(report, ended_by=ended_by, began=began), _changed(copy))
 
     async def _ended(self, copy: Copy, order: Order) -> Outcome:
         try:
@@ -66,10 +68,26 @@ class Runs:
                 start=self.runner.start,
                 limits=self.limits,
                 visible=(*copy.shown, *self.runner.visible),
-                environment={"HOME": str(copy.root / HOME), "NO_COLOR": "1", **order.environment},
+                environment={**_environment(copy), **order.environment},
             )
         except SandboxUnavailable as error:
             raise NoRunner(str(error).removesuffix(f" {WITHOUT_WALLS}")) from error
+
+
+def _environment(copy: Copy) -> dict[str, str]:
+    """Return a home folder, and the files that a probe of ours looks at after each test: those at home come first."""
+    watched = sorted(copy.stamps, key=lambda name: not name.startswith(f"{HOME}/"))[:MOST_WATCHED]
+    places = json.dumps([str(copy.root / name) for name in watched])
+    return {"HOME": str(copy.root / HOME), "NO_COLOR": "1", "CODEFUSE_WATCHED": places}
+
+
+def _with_damage(report: Report, changed: list[str]) -> Report:
+    """Return a report with what is changed; a test that is known to have done it is what ended the run."""
+    told = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
+    guilty = {name: replace(one, message=told) for name, one in report.results.items() if one.ending == "damage"}
+    if guilty:
+        return replace(report, results={**report.results, **guilty}, ended_by="damage")
+    return replace(report, changed=tuple(changed))
 
 
 def _ended_by(outcome: Outcome, report: Report) -> str:

@@ -106,7 +106,7 @@ async def _run_all(state: _State, run: Run, tell: Tell) -> None:
             return
         tell(f"running {_count(len(pending))}")
         report = await run(state.draft.text, pending)
-        if report.began and (report.changed or (report.ended_by and not report.running and len(pending) > 1)):
+        if report.began and (report.changed or (report.ended_by and not _culprit(report, pending))):
             return await _run_each(state, run, pending, tell)
         _take(state, report, pending)
         if not report.ended_by:
@@ -133,8 +133,8 @@ def _take(state: _State, report: Report, names: Sequence[str]) -> None:
     for name in names:
         if name in report.results:
             state.results[name] = _placed(report.results[name], cases.get(name))
-    culprit = report.running if report.running in names else names[0] if len(names) == 1 else ""
-    spoilt = names if not report.began else [culprit] if culprit and culprit not in report.results else []
+    culprit = _culprit(report, names)
+    spoilt = names if not report.began else [culprit] if culprit not in report.results else []
     if report.ended_by:
         ending: Ending = "timed_out" if report.ended_by in ("time", "CPU time") else "killed"
         state.results |= {name: TestResult(name, ending, report.ended_by) for name in spoilt}
@@ -144,6 +144,13 @@ def _take(state: _State, report: Report, names: Sequence[str]) -> None:
         for name in names:
             if name not in state.results:
                 state.results[name] = TestResult(name, "error", report.trouble or "It was not found by the runner.")
+
+
+def _culprit(report: Report, names: Sequence[str]) -> str:
+    """Return which of these tests ended the run, '' where that is not known."""
+    harmful = next((name for name in names if name in report.results and report.results[name].ending == "damage"), "")
+    only = names[0] if len(names) == 1 else ""
+    return harmful or (report.running if report.running in names else only)
 
 
 def _placed(result: TestResult, case: Case | None) -> TestResult:

@@ -3,7 +3,8 @@
 Loaded by the pytest of a workspace, so it knows only that and the standard library of Python 3.8 and later. Input:
 variables of the environment that begin with CODEFUSE_. Output: lines of JSON behind a mark, on the stdout that pytest
 does not capture; with CODEFUSE_MEASURED, and coverage.py at hand, also which test runs which lines of that file. A test
-that takes longer than CODEFUSE_SECONDS takes the whole process with it, which need not wait for the end of its time.
+that takes longer than CODEFUSE_SECONDS ends the process, which need not wait for the end of its time, and so does one
+that changes a file of CODEFUSE_WATCHED, since the others would run in what it has left.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ _only: set[str] | None = set(json.loads(os.environ["CODEFUSE_ONLY"])) if "CODEFU
 _test_file = os.path.realpath(os.environ.pop("CODEFUSE_TESTS", ""))
 _source = os.path.realpath(os.environ.pop("CODEFUSE_SOURCE", ""))
 _seconds = float(os.environ.pop("CODEFUSE_SECONDS", "0"))
+_watched: list[str] = json.loads(os.environ.pop("CODEFUSE_WATCHED", "[]"))
 _endings: dict[str, str] = {}
 _details: dict[str, Any] = {}
 _sides: list[tuple[str, str]] = []
+_stamps: list[Any] = []
 
 
 def _started() -> Any:
@@ -59,6 +62,7 @@ def _name(nodeid: str) -> str:
 
 def pytest_configure() -> None:
     """Tell that pytest can be started at all."""
+    _stamps.extend(map(_stamp, _watched))
     _tell(event="ready")
 
 
@@ -126,6 +130,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         faulthandler.cancel_dump_traceback_later()
         if _coverage is not None:
             _coverage.switch_context("")
+        if [_stamp(path) for path in _watched] != _stamps:
+            _tell(event="damage", test=_name(report.nodeid))
+            os._exit(1)
         _tell(**{**_details.get(report.nodeid, {}), "event": "end", "test": _name(report.nodeid),
                  "ending": _endings[report.nodeid]})  # fmt: skip
 
@@ -144,6 +151,14 @@ def pytest_sessionfinish() -> None:
     contexts = sorted({context for found in by_line.values() for context in found})
     tests = {one: sorted(line for line, found in by_line.items() if one in found) for one in contexts}
     _tell(event="coverage", lines=lines, tests=tests)
+
+
+def _stamp(path: str) -> Any:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _last_line(call: pytest.CallInfo[None]) -> str:

@@ -109,6 +109,8 @@ class Pytest(Runner):
                 running = name
             elif kind == "end" and event.get("ending") in ("passed", "skipped", "failed", "error"):
                 results, running = merged(results, _result(name, event)), ""
+            elif kind == "damage":
+                results, running = merged(results, TestResult(name, "damage")), ""
             elif kind == "trouble":
                 trouble = brief(str(event.get("message", "")))
             elif kind == "coverage":
