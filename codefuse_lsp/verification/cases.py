@@ -96,11 +96,12 @@ def with_imports(text: str, answer: str, language: str) -> str:
         return text
     lines = text.splitlines(keepends=True)
     known = [row for row, line in enumerate(lines) if line.strip() in _import_lines(text, language)]
-    at = known[0] if known else next((row for row, line in enumerate(lines) if line.strip()), 0)
+    head = next((row for row, line in enumerate(lines) if line.strip()), 0)
+    at = known[0] if known else next((row for row, line in enumerate(lines) if "use super::*;" in line), head)
     while at < len(lines) and lines[at].startswith("from __future__"):
         at += 1
     indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())] if at < len(lines) else ""
-    gap = "" if known else "\n\n" if language == "python" else "\n"
+    gap = "" if known or at != head else "\n\n" if language == "python" else "\n"
     return "".join([*lines[:at], *(f"{indent}{line}\n" for line in wanted), gap, *lines[at:]])
 
 

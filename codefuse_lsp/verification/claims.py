@@ -1,19 +1,38 @@
 """What a test claims of the code: an assertion, what it expects, and the same with a gap for what is expected.
 
-Input: the text of a test, the row where it failed, and the name of the code under test. Output: a `Claim`, or None for
-an assertion that expects nothing in so many words. Also compares what was expected with what somebody else expects.
-Knows nothing of what the code really gives.
+Input: the text of a test, and the row where it failed. Output: a `Claim`, or None for an assertion that expects nothing
+in so many words. Also tells whether what somebody else expects is the same. Knows nothing of what the code really gives.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from tree_sitter import Node
+
+from codefuse_lsp.context.grammars import nodes, parse
+
 GAP = "____"
 _NUMBER_ENDING = re.compile(r"(?<=\d)_?(?:[iu](?:8|16|32|64|128|size)|f32|f64|n|L)\b")
+_ROWS_ABOVE = {"go": 2}  # where the condition stands above the line that complains
+# What a line stands in so that it parses alone; languages that are not named are JavaScript's kin.
+_ROUND = {
+    "python": ("", "\n    pass"),
+    "go": ("package p\nfunc f() {\n", "\n}\n}"),
+    "rust": ("fn f() {\n", "\n}"),
+}
+_EQUAL = frozenset(
+    {
+        *("assertEqual", "assertEquals", "assertIs", "assertAlmostEqual", "assertListEqual", "assertDictEqual"),
+        *("strictEqual", "equal", "deepEqual", "deepStrictEqual", "toBe", "toEqual", "toStrictEqual"),
+    }
+)
+_WORDS = frozenset({"True", "False", "None", "true", "false", "null", "undefined", "nil", "NaN", "Some", "Ok", "Err"})
+_NAMES = frozenset({"identifier", "property_identifier", "field_identifier", "type_identifier", "interpolation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +53,19 @@ class Claim:
 
 
 def claim_at(text: str, row: int | None, language: str) -> Claim | None:
-    """Return what the line expects; None where that is not one literal value, or an exception."""
+    """Return what a line expects; None where that is not one value that is written out, or an exception."""
     lines = text.splitlines()
     if row is None or not 0 <= row < len(lines):
         return None
     for at in range(row, max(-1, row - 1 - _ROWS_ABOVE.get(language, 0)), -1):
         line = lines[at].strip()
-        for pattern, kinds in _FORMS.get(language, _JS_FORMS):
-            found = pattern.search(line)
-            if found is not None and (claim := _claim(at, line, found, kinds)) is not None:
-                return claim
+        before, behind = _ROUND.get(language, ("", ""))
+        for form in (f"{before}{line}{behind}", f"{before}{line}"):
+            root = parse(form, language)
+            if root is not None and not root.has_error:
+                if (claim := _claim(at, line, root, len(before.encode()))) is not None:
+                    return claim
+                break
     return None
 
 
@@ -56,58 +78,110 @@ def agrees(claim: Claim, answer: str) -> bool:
     return bool(given) and one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _claim(row: int, line: str, found: re.Match[str], kinds: tuple[str, ...]) -> Claim | None:
-    groups = found.groupdict()
-    if "exception" in kinds:
-        start, stop = found.span("right")
-        return Claim(row, line, line[:start] + GAP + line[stop:], groups["right"], asks="exception")
-    for side in ("right", "left"):
-        if not (value := (groups.get(side) or "").strip()) or not _is_literal(value):
-            continue
-        other = groups.get("left" if side == "right" else "right") or ""
-        if _is_literal(other.strip()):
-            return None  # it says nothing of the code
-        start = found.start(side) + len(groups[side]) - len(groups[side].lstrip())
-        masked = line[:start] + GAP + line[start + len(value) :]
-        return Claim(row, line, masked, value, "left" if side == "left" else "right")
+def _claim(row: int, line: str, root: Node, offset: int) -> Claim | None:
+    for node in nodes(root):
+        if (expected := _exception(node)) is not None:
+            return _masked(row, line, expected, offset, asks="exception")
+        left, right = _sides(node)
+        if left is None or right is None or _is_written_out(left) == _is_written_out(right):
+            continue  # it says nothing of the code, or nothing in so many words
+        expected, side = (right, "right") if _is_written_out(right) else (left, "left")
+        return _masked(row, line, expected, offset, "left" if side == "left" else "right")
     return None
 
 
-_LITERAL = re.compile(
-    r"""(?:pytest\.approx\()?(?:-?\d[\w.]*(?:[eE][+-]?\d+)?|True|False|None|true|false|null|undefined|nil|NaN|
-    [rbuf]?'(?:[^'\\]|\\.)*'|[rbuf]?"(?:[^"\\]|\\.)*"|`[^`$]*`|[\[({{].*[\])}}])\)?""",
-    re.X,
-)
+def _masked(
+    row: int,
+    line: str,
+    expected: Node,
+    offset: int,
+    side: Literal["left", "right"] = "right",
+    asks: Literal["value", "exception"] = "value",
+) -> Claim:
+    source = line.encode("utf-8", "surrogatepass")
+    start, stop = expected.start_byte - offset, expected.end_byte - offset
+    masked = (source[:start] + GAP.encode() + source[stop:]).decode("utf-8", "replace")
+    return Claim(row, line, masked, _text(expected), side, asks)
 
 
-def _is_literal(value: str) -> bool:
-    """Return whether a value is written out: numbers, texts, and what is made of them by brackets alone."""
-    if not _LITERAL.fullmatch(value):
-        return False
-    bare = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", "", value.removeprefix("pytest.approx"))
-    words = set(re.findall(r"[A-Za-z_]\w*(?!\w*\s*:)", re.sub(r"\b\d\w*", "", bare)))
-    return words <= {"True", "False", "None", "true", "false", "null", "undefined", "nil", "NaN"}
+def _exception(node: Node) -> Node | None:
+    """Return the exception that a `with` of pytest or unittest expects."""
+    if node.type != "call" or not re.search(r"\braises$|\bassertRaises$", _text(node.child_by_field_name("function"))):
+        return None
+    given = node.child_by_field_name("arguments")
+    first = given.named_children[0] if given is not None and given.named_children else None
+    return first if first is not None and first.type in ("identifier", "attribute") else None
 
 
-_ROWS_ABOVE = {"go": 2}  # where the condition stands above the line that complains
-_FORMS: dict[str, tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = {
-    "python": (
-        (
-            re.compile(
-                r"^assert\s+(?P<left>.+?)\s*(?:==|\bis\b(?!\s+not))\s*(?P<right>[^,#]+?|[^#]*?[\])}'\"])\s*(?:#.*)?$"
-            ),
-            (),
-        ),
-        (re.compile(r"^self\.assert(?:Equal|Is|AlmostEqual)\((?P<left>.+?),\s*(?P<right>.+)\)$"), ()),
-        (re.compile(r"^with\s+(?:pytest\.raises|self\.assertRaises)\((?P<right>[\w.]+)"), ("exception",)),
-    ),
-    "rust": ((re.compile(r"^assert_eq!\((?P<left>.+),\s*(?P<right>.+)\);?$"), ()),),
-    "go": ((re.compile(r"(?:^|;|\bif)\s*(?P<left>[^;]+?)\s*!=\s*(?P<right>[^;{]+?)\s*\{"), ()),),
-}
-_JS_FORMS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
-    (re.compile(r"expect\((?P<left>.+)\)\.(?:toBe|toEqual|toStrictEqual)\((?P<right>.+)\);?"), ()),
-    (re.compile(r"assert\.(?:strictEqual|equal|deepEqual|deepStrictEqual)\((?P<left>.+),\s*(?P<right>.+)\);?"), ()),
-)
+def _sides(node: Node) -> tuple[Node | None, Node | None]:
+    """Return what an assertion says is equal."""
+    if node.type == "comparison_operator" and len(node.children) == 3 and _is_asserted(node):
+        return (node.children[0], node.children[2]) if _text(node.children[1]) in ("==", "is") else (None, None)
+    if node.type == "binary_expression" and _text(node.child_by_field_name("operator")) == "!=":  # Go: `if got != want`
+        return node.child_by_field_name("left"), node.child_by_field_name("right")
+    if node.type in ("call", "call_expression"):
+        return _compared_by_call(node)
+    if node.type == "macro_invocation" and _text(node.child_by_field_name("macro")) == "assert_eq":
+        return _of_tokens(node.named_children[-1])
+    return None, None
+
+
+def _is_asserted(node: Node) -> bool:
+    parent = node.parent
+    return parent is not None and parent.type == "assert_statement" and parent.named_children[0] == node
+
+
+def _compared_by_call(node: Node) -> tuple[Node | None, Node | None]:
+    function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+    name = _text(function).rpartition(".")[2]
+    if function is None or given is None or name not in _EQUAL:
+        return None, None
+    inner = function.child_by_field_name("object")
+    if name.startswith("to"):  # expect(left).toBe(right)
+        asked = (
+            inner.child_by_field_name("arguments") if inner is not None and inner.type == "call_expression" else None
+        )
+        return (_first(asked), _first(given)) if _text(inner).startswith("expect(") else (None, None)
+    return (given.named_children[0], given.named_children[1]) if len(given.named_children) > 1 else (None, None)
+
+
+def _of_tokens(tree: Node) -> tuple[Node | None, Node | None]:
+    """Return the sides of Rust's assert_eq!, whose tokens have no grammar: one token or group, and all the rest."""
+    commas = [index for index, child in enumerate(tree.children) if child.type == ","]
+    if len(commas) != 1:
+        return None, None
+    left, right = tree.children[1 : commas[0]], tree.children[commas[0] + 1 : -1]
+    return (left[-1] if left else None, right[0]) if len(right) == 1 else (left[0] if left else None, None)
+
+
+def _first(given: Node | None) -> Node | None:
+    return given.named_children[0] if given is not None and given.named_children else None
+
+
+def _is_written_out(node: Node) -> bool:
+    """Return whether a value is made of numbers, texts and brackets alone."""
+    text = _text(node)
+    if re.fullmatch(r"(?:pytest\.)?approx\(.*\)", text, re.S):
+        return _is_written_out(node.named_children[-1])
+    return all(_is_plain(leaf) for leaf in _leaves(node))
+
+
+def _is_plain(leaf: Node) -> bool:
+    if leaf.type in _NAMES:
+        is_key = leaf.parent is not None and leaf.parent.type == "pair" and leaf.type == "property_identifier"
+        return is_key or _text(leaf) in _WORDS
+    return leaf.type not in ("(", "call") or leaf.parent is None or leaf.parent.type != "argument_list"
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if not node.child_count or node.type == "interpolation":
+        yield node
+    for child in node.children if node.type != "interpolation" else ():
+        yield from _leaves(child)
+
+
+def _text(node: Node | None) -> str:
+    return node.text.decode("utf-8", "replace") if node is not None and node.text is not None else ""
 
 
 def _plain(answer: str) -> str:
