@@ -1,7 +1,7 @@
 """What a test claims of the code: an assertion, what it expects, and the same with a gap for what is expected.
 
 Input: the text of a test, and the row where it failed. Output: a `Claim`, or None for an assertion that expects nothing
-in so many words. Also tells whether what somebody else expects is the same. Knows nothing of what the code really gives.
+in so many words. Also tells whether what somebody else expects is the same. Knows nothing of what the code gives.
 """
 
 from __future__ import annotations
@@ -136,22 +136,22 @@ def _compared_by_call(node: Node) -> tuple[Node | None, Node | None]:
     name = _text(function).rpartition(".")[2]
     if function is None or given is None or name not in _EQUAL:
         return None, None
-    inner = function.child_by_field_name("object")
     if name.startswith("to"):  # expect(left).toBe(right)
-        asked = (
-            inner.child_by_field_name("arguments") if inner is not None and inner.type == "call_expression" else None
-        )
-        return (_first(asked), _first(given)) if _text(inner).startswith("expect(") else (None, None)
+        inner = function.child_by_field_name("object")
+        is_expect = inner is not None and inner.type == "call_expression" and _text(inner).startswith("expect(")
+        asked = inner.child_by_field_name("arguments") if inner is not None and is_expect else None
+        return _first(asked), _first(given)
     return (given.named_children[0], given.named_children[1]) if len(given.named_children) > 1 else (None, None)
 
 
 def _of_tokens(tree: Node) -> tuple[Node | None, Node | None]:
-    """Return the sides of Rust's assert_eq!, whose tokens have no grammar: one token or group, and all the rest."""
+    """Return the sides of Rust's assert_eq!, whose tokens have no grammar, each by its first; one has to be alone."""
     commas = [index for index, child in enumerate(tree.children) if child.type == ","]
     if len(commas) != 1:
         return None, None
     left, right = tree.children[1 : commas[0]], tree.children[commas[0] + 1 : -1]
-    return (left[-1] if left else None, right[0]) if len(right) == 1 else (left[0] if left else None, None)
+    alone = [one[0] for one in (left, right) if len(one) == 1]
+    return (left[0], right[0]) if left and right and any(map(_is_written_out, alone)) else (None, None)
 
 
 def _first(given: Node | None) -> Node | None:
@@ -170,7 +170,7 @@ def _is_plain(leaf: Node) -> bool:
     if leaf.type in _NAMES:
         is_key = leaf.parent is not None and leaf.parent.type == "pair" and leaf.type == "property_identifier"
         return is_key or _text(leaf) in _WORDS
-    return leaf.type not in ("(", "call") or leaf.parent is None or leaf.parent.type != "argument_list"
+    return True
 
 
 def _leaves(node: Node) -> Iterator[Node]:
