@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -46,10 +47,11 @@ class Claim:
     side: Literal["left", "right"] = "right"
     asks: Literal["value", "exception"] = "value"
 
-    @property
-    def before_gap(self) -> str:
-        """What stands before the gap, to go on from."""
-        return self.masked.partition(GAP)[0]
+    def question(self, test: str) -> str:
+        """Return a test as far as the gap: neither its title nor what comes behind may tell what belongs there."""
+        lines = test.splitlines()
+        head = next((at for at, line in enumerate(lines) if line.rstrip().endswith((":", "{"))), -1)
+        return textwrap.dedent("\n".join([*lines[head + 1 : self.row], ""])) + self.masked + "\n"
 
 
 def claim_at(text: str, row: int | None, language: str) -> Claim | None:
@@ -100,8 +102,9 @@ def _masked(
 ) -> Claim:
     source = line.encode("utf-8", "surrogatepass")
     start, stop = expected.start_byte - offset, expected.end_byte - offset
-    masked = (source[:start] + GAP.encode() + source[stop:]).decode("utf-8", "replace")
-    return Claim(row, line, masked, _text(expected), side, asks)
+    before, behind = (part.decode("utf-8", "replace") for part in (source[:start], source[stop:]))
+    told = _text(expected) in behind  # by a message or a comment
+    return Claim(row, line, before + GAP + ("" if told else behind), _text(expected), side, asks)
 
 
 def _exception(node: Node) -> Node | None:

@@ -31,6 +31,7 @@ def test_the_literal_is_what_is_expected(language: str, line: str, expected: str
     assert claim is not None
     assert (claim.expected, claim.side) == (expected, side)
     assert claim.masked == line.strip().replace(expected, GAP, 1) and claim.written == line.strip()
+    assert claim.question(line) == f"{claim.masked}\n"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,16 @@ def test_an_exception_is_expected_too() -> None:
 def test_go_complains_below_what_it_compares() -> None:
     claim = claim_at('if got := Area(2, 3); got != 6 {\n\tt.Errorf("no")\n}', 1, "go")
     assert claim is not None and claim.row == 0
+
+
+def test_the_question_does_not_tell_the_answer() -> None:
+    test = "def test_area_is_6():\n    sides = 2, 3\n    assert area(*sides) == 6, 'should be 6'\n    # 6 it is\n"
+    claim = claim_at(test, 2, "python")
+    assert claim is not None
+    assert claim.question(test) == f"sides = 2, 3\nassert area(*sides) == {GAP}\n"
+    go = 'func TestSix(t *testing.T) {\n\tif got := Area(2, 3); got != 6 {\n\t\tt.Errorf("want 6")\n\t}\n}\n'
+    claim = claim_at(go, 2, "go")
+    assert claim is not None and claim.question(go) == f"if got := Area(2, 3); got != {GAP} {{\n"
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,15 @@ class GoTest(Runner):
                 running = ""
             elif not event:
                 other += line + "\n"
-        panic = next((text for text in printed.values() if re.search(r"^panic: ", text, re.M)), "")
-        if panic and running:  # it takes the whole run down, and is that test's error
-            results = merged(results, _result(running, "error", panic, self.project))
+        panicked = next((name for name, text in printed.items() if name and re.search(r"^panic: ", text, re.M)), "")
+        if panicked:  # it takes the whole run down, and is that test's error
+            running = panicked
+            results = merged(results, _result(running, "error", printed[panicked], self.project))
         if not results and not running and not printed:
             return Report(broken=brief(other))
         trouble = "" if results or running else brief(other + printed.get("", ""))
-        return Report(results, "" if running in results else running, trouble, coverage=_coverage(output, self.project))
+        ended_by = "panic" if panicked else ""
+        return Report(results, running, trouble, ended_by, coverage=_coverage(output, self.project))
 
 
 def _event(line: str) -> dict[str, object]:

@@ -141,7 +141,7 @@ class Unittest(Runner):
         for found in _UNITTEST.finditer(output):
             name, ending = _unittest_name(found), _ENDINGS.get(found["ending"] or "", "skipped")
             running = "" if found["ending"] else name
-            if found["ending"]:
+            if (ending in ("passed", "skipped") and found["ending"]) or name in details:  # details come last of all
                 results = merged(results, _from_traceback(name, ending, details.get(name, ""), self.project.test))
         trouble = "" if results or running else brief(next(iter(details.values()), output))
         return Report(results, running, trouble)

@@ -51,7 +51,7 @@ class CargoTest(Runner):
             "RUSTUP_HOME": str(_home("RUSTUP_HOME", ".rustup")),
             "CARGO_TARGET_DIR": str(self.project.root / BUILD / "target"),
             "CARGO_TERM_COLOR": "never",
-            "RUST_BACKTRACE": "0",
+            "RUST_BACKTRACE": "1",  # tells where in a test the code has panicked
         }
         return Order((*self.command, *(names or ())), environment)
 
@@ -65,7 +65,7 @@ class CargoTest(Runner):
             if name is None:
                 continue
             running = "" if found["ending"] else name
-            if found["ending"]:
+            if found["ending"] in ("ok", "ignored") or found["name"] in details:  # details come last of all
                 text = details.get(found["name"], "")
                 results = merged(results, _result(name, _ENDINGS[found["ending"]], text, self.project))
         if not results and not running and re.search(r"^error: (?!could not compile)", output, re.M):
@@ -85,11 +85,12 @@ def _result(name: str, ending: Ending, text: str, project: Project) -> TestResul
     asserted = panic is not None and "assertion" in panic["what"]
     if ending == "failed" and not asserted:
         ending = "error"
-    row = int(panic["line"]) - 1 if panic and panic["file"].endswith(Path(project.test).name) else None
+    place = rf"::{name.rpartition('::')[2]}\n\s+at \S*{re.escape(Path(project.test).name)}:(\d+)"
+    row = panic["line"] if panic and asserted else (re.findall(place, text) or [""])[0]
     raised = f"panic: {panic['what']}" if panic and ending == "error" else ""
-    return TestResult(
-        name, ending, brief(text), row, (sides["left"], sides["right"]) if sides else ("", ""), brief(raised)
-    )
+    both = (sides["left"], sides["right"]) if sides else ("", "")
+    message = brief(text.partition("\nstack backtrace:")[0])
+    return TestResult(name, ending, message, int(row) - 1 if row else None, both, brief(raised))
 
 
 def _complaints(output: str) -> str:
