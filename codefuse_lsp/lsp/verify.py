@@ -75,7 +75,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
     root, seconds = _root(plan), server.settings.verify_seconds
     try:
         runner = await asyncio.to_thread(runner_for, _project(plan, root, draft.text))
-        await _agreed(server, runner.shown, root, seconds)
+        await _agreed(server, runner.shown, root, runner.start, seconds)
         report("copying the workspace", None)
         async with copies_of(root, config.cache_dir() / "runs", _ignored(server)) as copies:
             runner = replace(runner, test_s=seconds / 6)
@@ -111,13 +111,14 @@ def _project(plan: Plan, root: Path, text: str) -> Project:
     return Project(root.resolve(), source, test, plan.subject.language, plan.test_file.framework, text)
 
 
-async def _agreed(server: CodeFuseServer, command: str, root: Path, seconds: float) -> None:
+async def _agreed(server: CodeFuseServer, command: str, root: Path, start: str, seconds: float) -> None:
     """Return once the user has agreed; raises _NotRun."""
+    where = "" if start == "." else f" (in {start})"
     question = (
         f"Run the new tests before they are offered? The command is: {command} (with the names of tests, and again "
-        f"after each mending). It runs in a copy of {root}, without network, for {seconds:g} s at most each time."
+        f"after each mending). It runs in a copy of {root}{where}, without network, for {seconds:g} s at most each time."
     )
-    if not await server.consents.may_run(command, str(root), question):
+    if not await server.consents.may_run(command, str(root / start), question):
         raise _NotRun("They are offered as the model wrote them.")
 
 
