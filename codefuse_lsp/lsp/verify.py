@@ -116,7 +116,7 @@ async def _agreed(server: CodeFuseServer, command: str, root: Path, start: str, 
     where = "" if start == "." else f" (in {start})"
     question = (
         f"Run the new tests before they are offered? The command is: {command} (with the names of tests, and again "
-        f"after each mending). It runs in a copy of {root}{where}, without network, for {seconds:g} s at most each time."
+        f"after each mending). It runs in a copy of {root}{where}, without network, for {seconds:g} s at most a time."
     )
     if not await server.consents.may_run(command, str(root / start), question):
         raise _NotRun("They are offered as the model wrote them.")
