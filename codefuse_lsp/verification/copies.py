@@ -111,7 +111,8 @@ async def _in_thread(
 
 def remove(folder: Path) -> None:
     """Delete a folder, however deep it is and whatever its owner may not do with it; links are not followed."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         for command in (["chmod", "-R", "u+rwx", "--"], ["rm", "-rf", "--"]):  # neither knows a limit of depth
             subprocess.run([*command, str(folder)], capture_output=True, check=False)

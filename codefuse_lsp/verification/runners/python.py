@@ -34,7 +34,7 @@ _SETTINGS = (
     ("pyrightconfig.json", r'"venv"\s*:\s*"([^"]+)"'),
 )
 _TRACEBACK = re.compile(
-    r"^(?:FAIL|ERROR): (?P<test>\w+) \((?P<owner>[\w.]+)\).*?\n-{20,}\n(?P<text>.*?)(?=^={20,}$|\Z)", re.M | re.S
+    r"^(?:FAIL|ERROR): (?P<test>\w+) \((?P<owner>[\w.]+)\).*?\n-{20,}\n(?P<text>.*?)(?=^[=-]{20,}$|\Z)", re.M | re.S
 )
 
 
