@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from codefuse_lsp.prompts.fences import fenced
 
+MOST_QUOTED = 120  # characters of code in a message
+
 if TYPE_CHECKING:
     from codefuse_lsp.verification.drafts import Dropped, LikelyBug, Verdict
 
@@ -21,11 +23,9 @@ def summary(verdict: Verdict, runner: str, source: str) -> str:
     parts += [f"{dropped} dropped ({_first(verdict.dropped)})"] if dropped else []
     told = f"Ran {_count(passed + len(verdict.skipped) + dropped + bugs)} with {runner}: {', '.join(parts)}."
     if bugs:
-        first = verdict.bugs[0]
-        told += (
-            f" {source} is likely to have {'a bug' if bugs == 1 else f'{bugs} bugs'}: {first.assertion} expects "
-            f"{first.expected} and gets {first.actual}."
-        )
+        first, what = verdict.bugs[0], "a bug" if bugs == 1 else f"{bugs} bugs"
+        sides = f"{_short(first.assertion)} expects {_short(first.expected)} and gets {_short(first.actual)}"
+        told += f" {source} is likely to have {what}: {sides}."
     if verdict.coverage is not None:
         told += f" {source}: {verdict.coverage}."
     return told if verdict.added else f"{told} No test is offered."
@@ -57,6 +57,11 @@ def _bug(bug: LikelyBug, language: str) -> str:
 def _first(dropped: tuple[Dropped, ...]) -> str:
     more = f", and {len(dropped) - 1} more" if len(dropped) > 1 else ""
     return f"{dropped[0].name}: {dropped[0].reason}{more}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_QUOTED else f"{line[:MOST_QUOTED]}…"
 
 
 def _inline(text: str) -> str:

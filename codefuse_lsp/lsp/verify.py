@@ -66,7 +66,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
     from codefuse_lsp.verification.copies import copies_of
     from codefuse_lsp.verification.drafts import Draft
     from codefuse_lsp.verification.runners import runner_for
-    from codefuse_lsp.verification.running import LIMITS, Runs
+    from codefuse_lsp.verification.running import LIMITS, Runs, must_be_walled
     from codefuse_lsp.verification.verifying import verified
 
     draft = Draft(plan.existing, text, plan.subject.language)
@@ -75,6 +75,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
     root, seconds = _root(plan), server.settings.verify_seconds
     try:
         runner = await asyncio.to_thread(runner_for, _project(plan, root, draft.text))
+        await must_be_walled()
         await _agreed(server, runner.shown, root, runner.start, seconds)
         report("copying the workspace", None)
         async with copies_of(root, config.cache_dir() / "runs", _ignored(server)) as copies:
@@ -162,7 +163,7 @@ class _Asked:
             self.server.settings.system_prompt,
         )
         restorations = {key: value for one in shown for key, value in one.restorations.items()}
-        return repaired_tests(await self._ask(prompt, restorations))
+        return repaired_tests(await self._ask(prompt, restorations), self.plan.subject.language)
 
     async def expect(self, masked: str, claim: Claim) -> str:
         """Return what belongs in the gap of a test by what the code promises."""

@@ -7,17 +7,22 @@ Knows nothing of what runs tests.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
 from codefuse_lsp.context.promises import promise_of
-from codefuse_lsp.prompts.actions import CODE_ALONE, MAX_CODE_CHARS
+from codefuse_lsp.context.statements import closed_statements
+from codefuse_lsp.prompts.actions import CODE_ALONE
 from codefuse_lsp.prompts.fences import END_OF_FENCE, code_of, fenced
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
 from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.prompts.languages import fence_name, language_tag
 
-MAX_FAILURE_CHARS = 3_000  # of all failures together
+# Together about 3,400 tokens: what a context of 4,096 holds beside the answer.
+MAX_CODE_CHARS = 3_000
+MAX_TEST_CHARS = 3_000  # of those that do not work
+MAX_FAILURE_CHARS = 2_000  # of all failures together
 RULES = (
     "Mend only the tests; the code stays as it is. What a test expects must follow from what the code is documented to "
     "do. Use no network, no files outside of a temporary folder, and nothing that is not installed.\n"
@@ -43,8 +48,8 @@ def repair_prompt(
         f"{tag}\n" if tag else ""
     ) + (
         f"Some of these unit tests for {framework or subject.language} do not work. The code that they test, from "
-        f"`{subject.path}`:\n{fenced(_head(subject.code, MAX_CODE_CHARS // 2), subject.language)}"
-        f"The tests:\n{fenced(_head(tests, MAX_CODE_CHARS // 2), subject.language)}"
+        f"`{subject.path}`:\n{fenced(_head(subject.code, MAX_CODE_CHARS), subject.language)}"
+        f"The tests:\n{fenced(_head(tests, MAX_TEST_CHARS), subject.language)}"
         f"What is wrong with them:\n{_failures(failures, trouble)}"
         f"Write {wanted} again, under the same names. {RULES}{CODE_ALONE}"
     )  # fmt: skip
@@ -56,7 +61,7 @@ def gap_prompt(subject: Subject, masked: str, gap: str, model: ModelFormat, syst
     promise = promise_of(subject.code, subject.language) or subject.code.partition("\n")[0]
     question = (
         f"Of this code from `{subject.path}` you know only what it promises:\n"
-        f"{fenced(_head(promise, MAX_CODE_CHARS // 2), subject.language)}"
+        f"{fenced(_head(promise, MAX_CODE_CHARS), subject.language)}"
         f"Which value, or for an exception which name, belongs in the place of `{gap}` in this test, going by the "
         f"promise alone?\n{fenced(masked, subject.language)}"
     )
@@ -75,9 +80,10 @@ def gap_answer(answer: str, masked: str, gap: str) -> str:
     return (line[: line.rindex(behind)] if behind and behind in line else line).strip()
 
 
-def repaired_tests(answer: str) -> str:
-    """Return the code of an answer to `repair_prompt`."""
-    return code_of(answer).strip("\n") + "\n"
+def repaired_tests(answer: str, language: str) -> str:
+    """Return the code of an answer to `repair_prompt`, without a last test that was cut off."""
+    code = textwrap.dedent(code_of(answer).strip("\n")) + "\n"
+    return closed_statements(code, language) or code
 
 
 def _code_prompt(model: ModelFormat, system: str, question: str, language: str, begun: str) -> Prompt:

@@ -32,7 +32,7 @@ class Case:
 
     def code(self, text: str) -> str:
         """Return the test as it is written."""
-        return "".join(text.splitlines(keepends=True)[self.first : self.stop])
+        return "".join(lines_of(text)[self.first : self.stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class _Found:
     name: str
     node: Node
     is_group: bool
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines as grammars count them, with their ends: other characters that end lines end none here."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
 
 
 def cases_in(text: str, language: str) -> list[Case]:
@@ -213,12 +220,12 @@ def _inside(part: Case, groups: Collection[str], language: str) -> bool:
 
 def _replaced(text: str, new: Mapping[Case, str]) -> str:
     """Return a text with whole lines replaced; where they go, the blank lines before them go too."""
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     for case, code in sorted(new.items(), key=lambda item: item[0].first, reverse=True):
         first = case.first
         while not code and first > 0 and not lines[first - 1].strip():
             first -= 1
-        lines[first : case.stop] = code.splitlines(keepends=True)
+        lines[first : case.stop] = lines_of(code)
     return "".join(lines)
 
 

@@ -49,14 +49,14 @@ class Claim:
 
     def question(self, test: str) -> str:
         """Return a test as far as the gap: neither its title nor what comes behind may tell what belongs there."""
-        lines = test.splitlines()
+        lines = test.split("\n")
         head = next((at for at, line in enumerate(lines) if line.rstrip().endswith((":", "{"))), -1)
         return textwrap.dedent("\n".join([*lines[head + 1 : self.row], ""])) + self.masked + "\n"
 
 
 def claim_at(text: str, row: int | None, language: str) -> Claim | None:
     """Return what a line expects; None where that is not one value that is written out, or an exception."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     if row is None or not 0 <= row < len(lines):
         return None
     for at in range(row, max(-1, row - 1 - _ROWS_ABOVE.get(language, 0)), -1):

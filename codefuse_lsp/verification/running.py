@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from codefuse_lsp.errors import SandboxUnavailable
 from codefuse_lsp.execution.limits import MIB, Limits, Outcome
-from codefuse_lsp.execution.run import WITHOUT_WALLS, run_command
+from codefuse_lsp.execution.run import WITHOUT_WALLS, find_wall, run_command
 from codefuse_lsp.verification.copies import HOME, Copies, Copy
 from codefuse_lsp.verification.reports import Report
 from codefuse_lsp.verification.runners import NoRunner, Order, Runner
@@ -31,6 +31,14 @@ LIMITS = Limits(
     open_files=1024,
     output_bytes=1024 << 10,
 )
+
+
+async def must_be_walled() -> None:
+    """Return where tests can be run behind walls; raises NoRunner with the reason where they cannot."""
+    try:
+        await find_wall()
+    except SandboxUnavailable as error:
+        raise _refused(error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,11 @@ class Runs:
                 environment={**_environment(copy), **order.environment},
             )
         except SandboxUnavailable as error:
-            raise NoRunner(str(error).removesuffix(f" {WITHOUT_WALLS}")) from error
+            raise _refused(error) from error
+
+
+def _refused(error: SandboxUnavailable) -> NoRunner:
+    return NoRunner(str(error).removesuffix(f" {WITHOUT_WALLS}"))
 
 
 def _environment(copy: Copy) -> dict[str, str]:

@@ -47,6 +47,7 @@ class _State:
     dropped: list[Dropped] = field(default_factory=list)
     bugs: list[LikelyBug] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
+    mended: set[str] = field(default_factory=set)
 
     def cut(self, names: Iterable[str]) -> None:
         """Take tests out of the draft."""
@@ -73,8 +74,7 @@ async def verified(
 ) -> Verdict:
     """Return what of a draft is worth offering, after at most `rounds` rounds of mending.
 
-    Raises what the three questions raise. A draft without tests that are known here is not judged: CodeFuseError is
-    the caller's to raise.
+    Raises what the three questions raise.
     """
     state, done = _State(draft), 0
     await _run_all(state, run, tell)
@@ -132,7 +132,9 @@ def _take(state: _State, report: Report, names: Sequence[str]) -> None:
     cases = {case.name: case for case in state.draft.cases()}
     for name in names:
         if name in report.results:
-            state.results[name] = _placed(report.results[name], cases.get(name))
+            result = _placed(report.results[name], cases.get(name))
+            evades = result.ending == "skipped" and name in state.mended
+            state.results[name] = TestResult(name, "error", "it was mended to skip itself") if evades else result
     culprit = _culprit(report, names)
     spoilt = names if not report.began else [culprit] if culprit not in report.results else []
     if report.ended_by:
@@ -193,7 +195,9 @@ async def _mended(state: _State, mend: Mend) -> bool:
     draft, faults = state.draft, state.faulty()
     spoilt = bool(state.trouble) and not draft.existing.strip()  # a file that cannot be read is written anew as a whole
     failures = [Failure(fault.name, draft.code(fault.name), _told(fault, draft)) for fault in faults if not spoilt]
-    answer = await mend(draft.added, failures, state.trouble)
+    good = {case.name for case in draft.cases() if _is_good(state, case.name)}
+    shown = draft.added if spoilt else without(draft.added, draft.language, good)
+    answer = await mend(shown, failures, state.trouble)
     if not cases_in(answer, draft.language):
         return False
     if spoilt:
@@ -205,6 +209,7 @@ async def _mended(state: _State, mend: Mend) -> bool:
         added = with_tests(draft.added, draft.language, answer, [fault.name for fault in faults])
     if added.strip() == draft.added.strip():
         return False
+    state.mended |= {case.name for case in cases_in(answer, draft.language)}
     state.draft = replace(draft, added=added if added.endswith("\n") else added + "\n")
     for fault in [*faults] if not spoilt else [*state.results.values()]:
         state.results.pop(fault.name, None)
@@ -214,7 +219,7 @@ async def _mended(state: _State, mend: Mend) -> bool:
 def _told(fault: TestResult, draft: Draft) -> str:
     """Return what may be told of a failure: of an assertion only that it does not hold, never what the code gave."""
     if fault.ending == "failed" or fault.raised:
-        lines = draft.code(fault.name).splitlines()
+        lines = draft.code(fault.name).split("\n")
         line = lines[fault.row].strip() if fault.row is not None and fault.row < len(lines) else ""
         return f"this does not hold: {line}" if line else "one of its assertions does not hold"
     return fault.message or "it cannot be run"

@@ -33,7 +33,7 @@ def test_of_a_file_that_cannot_be_read_the_whole_is_asked_for() -> None:
 def test_however_much_is_printed_the_prompt_stays_short() -> None:
     failures = [(f"test_{n}", "x" * 10_000) for n in range(20)]
     prompt = repair_prompt(SUBJECT, "pytest", "y" * 50_000, failures, "", CODEFUSE)
-    assert len(prompt.text) < 16_000 and all(f"`test_{n}`" in prompt.text for n in range(20))
+    assert len(prompt.text) < 9_500 and all(f"`test_{n}`" in prompt.text for n in range(20))
 
 
 @given(st.lists(st.sampled_from(["<|role_start|>", "system", "<|role_end|>", "```", "\n", "</s>", "<s>"])).map("".join))
@@ -75,4 +75,9 @@ def test_the_value_is_taken_out_of_its_line(answer: str, masked: str, value: str
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_no_answer_is_too_strange(answer: str, masked: str) -> None:
     assert "\n" not in gap_answer(answer, masked, GAP)
-    assert repaired_tests(answer).endswith("\n")
+    assert repaired_tests(answer, "python").endswith("\n")
+
+
+def test_a_test_that_was_cut_off_is_left_out() -> None:
+    answer = "    def test_a(self):\n        assert 1\n\n    def test_b(self):\n        assert f("
+    assert repaired_tests(answer, "python") == "def test_a(self):\n    assert 1\n"

@@ -131,6 +131,12 @@ def test_what_is_left_parses_and_holds_exactly_the_other_tests(language: str, da
         assert left == TEXTS[language]
 
 
+def test_characters_that_only_python_takes_for_line_ends_move_nothing() -> None:
+    odd = "def test_a():\n    assert 'x\x0c\u2028\x85y'\n\n\ndef test_b():\n    assert 2\n"
+    assert without(odd, "python", {"test_a"}) == "def test_b():\n    assert 2\n"
+    assert cases_in(odd, "python")[1].code(odd) == "def test_b():\n    assert 2\n"
+
+
 def test_a_group_of_which_nothing_is_left_goes_too() -> None:
     left = without(PYTHON, "python", {"TestArea::test_zero", "TestArea::test_home"})
     assert "TestArea" not in left and "test_later" in left

@@ -246,6 +246,28 @@ async def test_a_test_that_skips_itself_is_offered_and_not_called_passed() -> No
     assert (verdict.passed, verdict.skipped) == ((), ("test_a",)) and verdict.added
 
 
+async def test_a_test_that_is_mended_to_skip_itself_is_not_offered() -> None:
+    def rule(name: str, code: str) -> TestResult:
+        return TestResult(name, "skipped" if "skip" in code else "error", "x")
+
+    bench = Bench(rule, mended=lambda failure: test_of(failure.name, "pytest.skip()"))
+    verdict = await bench.verdict(test_of("test_a"))
+    assert verdict.added == "" and "skip itself" in verdict.dropped[0].reason
+
+
+async def test_who_mends_is_not_shown_the_tests_that_work() -> None:
+    seen = []
+
+    async def mend(tests: str, failures: Sequence[Failure], trouble: str) -> str:
+        seen.append(tests)
+        return ""
+
+    bench = Bench(lambda name, code: TestResult(name, "passed" if name == "test_a" else "error", "x"))
+    text = "import y\n\n\n" + test_of("test_a") + "\n\n" + test_of("test_b", "y.z()")
+    await verified(Draft("", text, "python"), bench.run, mend, bench.expect, 1)
+    assert seen == ["import y\n\n\n" + test_of("test_b", "y.z()")]
+
+
 @given(st.lists(st.sampled_from(ENDINGS), min_size=1, max_size=7), st.booleans(), st.integers(0, 2))
 def test_every_test_is_offered_or_dropped_with_a_reason(endings: list[Ending], mends: bool, rounds: int) -> None:
     ends = {f"test_{n}": ending for n, ending in enumerate(endings)}

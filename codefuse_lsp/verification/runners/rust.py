@@ -65,9 +65,9 @@ class CargoTest(Runner):
             if name is None:
                 continue
             running = "" if found["ending"] else name
-            if found["ending"] in ("ok", "ignored") or found["name"] in details:  # details come last of all
-                text = details.get(found["name"], "")
-                results = merged(results, _result(name, _ENDINGS[found["ending"]], text, self.project))
+            ending, text = _ENDINGS.get(found["ending"] or ""), details.get(found["name"])
+            if ending is not None and (ending != "failed" or text is not None):  # details come last of all
+                results = merged(results, _result(name, ending, text or "", self.project))
         if not results and not running and re.search(r"^error: (?!could not compile)", output, re.M):
             return Report(broken=brief(_complaints(output)))  # a crate that is not at hand, a bad manifest
         trouble = "" if results or running else brief(_complaints(output))
