@@ -18,7 +18,7 @@ from lsprotocol import types
 from codefuse_lsp import config
 from codefuse_lsp.answers import request_for
 from codefuse_lsp.context.ignore import may_read
-from codefuse_lsp.context.secrets import Excerpt
+from codefuse_lsp.context.secrets import Excerpt, Redacted
 from codefuse_lsp.errors import CodeFuseError, WorkerError
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.lsp.asking import answer_to
@@ -151,7 +151,7 @@ class _Asked:
     async def mend(self, tests: str, failures: Sequence[Failure], trouble: str) -> str:
         """Return tests in the place of those that fail, '' for none."""
         pieces = [tests, trouble, *(failure.told for failure in failures)]
-        shown = await asyncio.to_thread(self.server.suggester.surroundings.redacted, [Excerpt(one) for one in pieces])
+        shown = await self._redacted(pieces)
         told = [(failure.name, one.text) for failure, one in zip(failures, shown[2:], strict=True)]
         prompt = repair_prompt(
             self.plan.subject,
@@ -167,10 +167,16 @@ class _Asked:
 
     async def expect(self, masked: str, claim: Claim) -> str:
         """Return what belongs in the gap of a test by what the code promises."""
-        (shown,) = await asyncio.to_thread(self.server.suggester.surroundings.redacted, [Excerpt(masked)])
+        (shown,) = await self._redacted([masked])
         prompt = gap_prompt(self.plan.subject, shown.text, GAP, self.model, self.server.settings.system_prompt)
         answer = await self._ask(prompt, shown.restorations, max_tokens=GAP_TOKENS)
         return gap_answer(answer, masked, GAP)
+
+    async def _redacted(self, pieces: Sequence[str]) -> list[Redacted]:
+        """Return texts without secrets: those that show themselves, and those of the code, which output may quote."""
+        told = tuple(self.plan.shown.restorations.values())
+        excerpts = [Excerpt(piece, told=told) for piece in pieces]
+        return await asyncio.to_thread(self.server.suggester.surroundings.redacted, excerpts)
 
     async def _ask(self, prompt: Prompt, restorations: Mapping[str, str], max_tokens: int = 0) -> str:
         request = request_for(prompt, self.server.settings, Priority.ACTION)

@@ -159,6 +159,15 @@ async def test_what_the_code_gave_is_never_told_to_who_mends_an_assertion(desk: 
     assert "this does not hold: assert area(2, 2) == 5" in model.prompts[2] and "assert 4 == 5" not in model.prompts[2]
 
 
+async def test_a_secret_that_a_failure_quotes_is_not_told_to_the_model(desk: Desk, far_end: FarEnd) -> None:
+    secret = "hunter2-is-long-enough"
+    code = f"def area(width, height):\n    password = '{secret}'\n    raise LookupError('not ' + password)\n"
+    far_end.script = model = Model("\n    area(2, 3)\n", "I cannot.")
+    assert await desk.offered(desk.project(code)) is None
+    assert "LookupError" in model.prompts[1] and not any(secret in prompt for prompt in model.prompts)
+    assert secret in await desk.view()
+
+
 async def test_when_nothing_works_nothing_is_written(desk: Desk, far_end: FarEnd) -> None:
     far_end.script = Model("\n    assert area() == 6\n", "I cannot.")
     assert await desk.offered(desk.project()) is None
