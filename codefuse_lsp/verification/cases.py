@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -112,13 +113,14 @@ def with_imports(text: str, answer: str, language: str) -> str:
     return "".join([*lines[:at], *(f"{indent}{line}\n" for line in wanted), gap, *lines[at:]])
 
 
-def _parts(text: str, language: str) -> list[tuple[Case, bool]]:
+@lru_cache(maxsize=16)  # the few texts of one action are asked about again and again
+def _parts(text: str, language: str) -> tuple[tuple[Case, bool], ...]:
     """Return tests and groups of tests, each with whether it is a group."""
     root = parse(text, language)
     walk = _WALKS.get(language)
     if root is None or walk is None:
-        return []
-    return [(_case(found, language), found.is_group) for found in walk(root, "")]
+        return ()
+    return tuple((_case(found, language), found.is_group) for found in walk(root, ""))
 
 
 def _case(found: _Found, language: str) -> Case:

@@ -218,11 +218,12 @@ async def _mended(state: _State, mend: Mend) -> bool:
 
 def _told(fault: TestResult, draft: Draft) -> str:
     """Return what may be told of a failure: of an assertion only that it does not hold, never what the code gave."""
-    if fault.ending == "failed" or fault.raised:
-        lines = draft.code(fault.name).split("\n")
-        line = lines[fault.row].strip() if fault.row is not None and fault.row < len(lines) else ""
-        return f"this does not hold: {line}" if line else "one of its assertions does not hold"
-    return fault.message or "it cannot be run"
+    if fault.ending != "failed" and not fault.raised:
+        return fault.message or "it cannot be run"
+    lines = draft.code(fault.name).split("\n")
+    line = lines[fault.row].strip() if fault.row is not None and fault.row < len(lines) else ""
+    what = "an exception comes out of the code" if fault.raised else "this does not hold"
+    return f"{what}: {line}" if line else what
 
 
 async def _confirm(state: _State, run: Run, tell: Tell) -> Coverage | None:

@@ -161,10 +161,11 @@ async def test_what_the_code_gave_is_never_told_to_who_mends_an_assertion(desk: 
 
 async def test_a_secret_that_a_failure_quotes_is_not_told_to_the_model(desk: Desk, far_end: FarEnd) -> None:
     secret = "hunter2-is-long-enough"
-    code = f"def area(width, height):\n    password = '{secret}'\n    raise LookupError('not ' + password)\n"
-    far_end.script = model = Model("\n    area(2, 3)\n", "I cannot.")
+    code = f"def area(width, height):\n    password = '{secret}'\n    return password\n"
+    far_end.script = model = Model("\n    raise LookupError(area(2, 3))\n", "I cannot.")
     assert await desk.offered(desk.project(code)) is None
-    assert "LookupError" in model.prompts[1] and not any(secret in prompt for prompt in model.prompts)
+    assert "LookupError: REDACTED_" in model.prompts[1]
+    assert not any(secret in prompt for prompt in model.prompts)
     assert secret in await desk.view()
 
 
