@@ -124,6 +124,17 @@ class Settings:
     completion_log: bool = _machine(
         True, "Keep the last prompts and answers on this disk, for you alone, so that `why ID --rebuild` can show them."
     )
+    verify_tests: str = _machine(
+        "ask",
+        "Run new tests before they are offered, in a copy of the workspace behind walls: ask each time, or off.",
+        choices=("off", "ask"),
+    )
+    verify_rounds: int = _machine(
+        2, "How often tests that fail when they are run are sent back to the model.", low=0, high=5
+    )
+    verify_seconds: float = _machine(
+        60.0, "Seconds that one run of tests may take; a sixth of it is for a single test.", low=6, high=1800
+    )
     languages_off: tuple[str, ...] = _workspace((), "Language ids in which ghost text stays silent.")
     ignore: tuple[str, ...] = _workspace((), "Patterns, in .gitignore's form, of files that never enter a prompt.")
 

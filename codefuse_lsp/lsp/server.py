@@ -22,6 +22,7 @@ from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
+from codefuse_lsp.lsp.consent import Consents
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document, path_in
 from codefuse_lsp.lsp.latest import Latest
@@ -83,6 +84,7 @@ class CodeFuseServer(Publishing):
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)
+        self.consents = Consents(self)
         self.connection: Connection
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
