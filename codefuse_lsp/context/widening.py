@@ -14,7 +14,7 @@ from codefuse_lsp.context.definitions import LineSpan
 from codefuse_lsp.context.grammars import parse
 
 # Nodes whose children are statements or members, each on lines of its own; of all grammars together.
-_CONTAINER = re.compile(
+CONTAINER = re.compile(
     r"(?:.*_)?(?:block|body)|module|program|source_file|translation_unit|compilation_unit|chunk|stylesheet|document"
     r"|(?:field_)?declaration_list|compound_statement|statement_list|do_group|then|else|stream|switch_(?:case|default)"
     r"|match_block|enum_(?:variant|member_declaration)_list"
@@ -65,7 +65,7 @@ def _around(node: Node, span: LineSpan, lines: list[str]) -> LineSpan | None:
             found = _around(child, span, lines)
             if found is not None:
                 return found
-    if not inside or not _CONTAINER.fullmatch(node.type):
+    if not inside or not CONTAINER.fullmatch(node.type):
         return None
     inside = _touching(node, LineSpan(inside[0].start_point.row, _last_row(inside[-1]) + 1))  # others on these lines
     if not all(child.is_named or child.type in _ENDS for child in inside):

@@ -7,11 +7,11 @@ twice changes nothing more. Knows nothing of answers or edits.
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 DEFAULT_STEP = "    "
 SAMPLE_LINES = 2_000  # of a file that are looked at for its style
@@ -63,7 +63,7 @@ def reindented(
     """
     lines = _with_first(lines, base, style, inside) if first else list(lines)
     measured = _measured(lines, inside)
-    common = os.path.commonprefix([indent_of(lines[row]) for row in measured])
+    common = _shared([indent_of(lines[row]) for row in measured])
     step = _step(lines, measured, len(common), style)
     return [
         _moved(line, common, base, step if row not in inside else "", style) if line.strip() else ""
@@ -107,13 +107,13 @@ def _step(lines: Sequence[str], measured: Sequence[int], common: int, style: Sty
 def _deeper(lines: Sequence[str], rows: Sequence[int]) -> int:
     """Return by how many characters a line is at least deeper than the one before, 0 where none is."""
     widths = [len(indent_of(lines[row])) for row in rows]
-    return min((b - a for a, b in zip(widths, widths[1:], strict=False) if b > a), default=0)
+    return min((b - a for a, b in pairwise(widths) if b > a), default=0)
 
 
 def _moved(line: str, common: str, base: str, step: str, style: Style) -> str:
     body, indent = line.lstrip(" \t"), indent_of(line)
     if not indent.startswith(common):  # a label or a comment further left
-        shared = os.path.commonprefix([indent, common])
+        shared = _shared([indent, common])
         return base[: len(base) - (len(common) - len(shared))] + indent[len(shared) :] + body if shared else line
     rest = indent[len(common) :]
     if step:
@@ -125,7 +125,7 @@ def _moved(line: str, common: str, base: str, step: str, style: Style) -> str:
 def _with_first(lines: Sequence[str], base: str, style: Style, inside: Collection[int]) -> list[str]:
     """Return the lines with the indentation of the first one put back where it was lost."""
     rest = [row for row in _measured(lines, inside) if row > 0]
-    under = os.path.commonprefix([indent_of(lines[row]) for row in rest])
+    under = _shared([indent_of(lines[row]) for row in rest])
     if not base or not rest or indent_of(lines[0]) or not lines[0].strip() or len(under) < len(base):
         return list(lines)
     header = next(line for line in reversed(lines[: rest[0]]) if line.strip())
@@ -133,3 +133,10 @@ def _with_first(lines: Sequence[str], base: str, style: Style, inside: Collectio
     if opens and (under != base + style.step or _deeper(lines, rest) not in (0, len(style.step))):
         return list(lines)
     return [(base if opens else under) + lines[0], *lines[1:]]
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """Return the characters that all texts begin with."""
+    low, high = min(texts, default=""), max(texts, default="")
+    length = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:length]

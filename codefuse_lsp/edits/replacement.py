@@ -36,6 +36,10 @@ class Unfit(CodeFuseError):
     """An answer that cannot be put into the file; the message says why."""
 
 
+class Unchanged(Unfit):
+    """An answer that is what stands there already."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Whole lines of a file, with their ends, and which of them an answer replaces."""
@@ -43,6 +47,7 @@ class Place:
     lines: Sequence[str]
     span: LineSpan
     language: str = ""
+    base: str | None = None  # the indentation there; None is that of the lines that are replaced
 
     @cached_property
     def own(self) -> list[str]:
@@ -122,7 +127,7 @@ def _fitted(code: str, place: Place) -> list[str]:
     _leaves_nothing_out(lines, old)
     new = _in_style(lines, old, place)
     if new == place.own:
-        raise Unfit("The model would change nothing.")
+        raise Unchanged("The model would change nothing here.")
     _holds_definition(new, place)
     _brings_no_flaw(new, place)
     return new
@@ -132,7 +137,7 @@ def _in_style(lines: list[str], old: list[str], place: Place) -> list[str]:
     """Return the code at the indentation of the place, in the file's style and with its line ends."""
     strings = long_strings("\n".join(lines), place.language)
     inside = {row for span in strings for row in range(span.start, span.stop)}
-    base = indent_of(next((line for line in old if line.strip()), ""))
+    base = indent_of(next((line for line in old if line.strip()), "")) if place.base is None else place.base
     moved = reindented(lines, base, place.style, inside)
     known = {_said(old, span): old[span.start : span.stop] for span in _strings_in(place)}
     for span in strings:  # what was not changed is as it was, to the byte

@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    action_methods,
     chat,
     code_actions,
     commands,
@@ -49,7 +50,7 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
+    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, action_methods, chat):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

@@ -23,10 +23,12 @@ from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
+from codefuse_lsp.lsp.actions.findings import Findings
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document, path_in
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
+from codefuse_lsp.lsp.own_actions import OwnActions
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
 from codefuse_lsp.lsp.status import StatusReporter
@@ -81,6 +83,8 @@ class CodeFuseServer(LanguageServer):
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)
+        self.findings = Findings(self)
+        self.own_actions = OwnActions()
         self.connection: Connection
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
@@ -125,6 +129,7 @@ class CodeFuseServer(LanguageServer):
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""
         await self._read_workspace_files()
+        self._warn(await asyncio.to_thread(self.own_actions.read_users))
         self.connection.start()
         conversations = await self.conversations()
         await self.read_client_settings()
@@ -177,6 +182,7 @@ class CodeFuseServer(LanguageServer):
         """Look round in the folders that are open now, and hold their settings in force and no others."""
         await self.suggester.open_folders(self.folders)
         self._layers.keep_files(self.folders)
+        self.own_actions.keep_files(self.folders)
         await self._read_workspace_files()
 
     def _use_settings(self) -> None:
@@ -271,7 +277,9 @@ class CodeFuseServer(LanguageServer):
         for folder in self.folders:
             values, warnings = await asyncio.to_thread(config.read_toml, Path(folder) / config.WORKSPACE_FILE)
             if folder in self.folders:  # still
-                self._warn(warnings + self._layers.take_from_file(folder, config.WORKSPACE_FILE, values))
+                warnings += self._layers.take_from_file(folder, config.WORKSPACE_FILE, values)
+                name, trusted = config.WORKSPACE_FILE, self.trusted
+                self._warn(warnings + self.own_actions.take_from_file(folder, name, values, trusted=trusted))
         self._use_settings()
 
     async def _register_for_configuration(self) -> None:

@@ -13,7 +13,8 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.conversations import Conversations
-from codefuse_lsp.lsp import chat, explain, write_tests
+from codefuse_lsp.lsp import chat, write_tests
+from codefuse_lsp.lsp.actions import explain
 from codefuse_lsp.lsp.document import Workspace
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.protocol.chat import ChatParams, Reference
@@ -68,7 +69,7 @@ def test_code_is_explained_as_it_was(server: CodeFuseServer, uri: str, monkeypat
         raise InterruptedError
 
     async def ready() -> Any:
-        return SimpleNamespace(card=None)
+        return SimpleNamespace(card=SimpleNamespace(max_model_len=4096))
 
     monkeypatch.setattr(server, "connection", SimpleNamespace(wait=ready), raising=False)
     monkeypatch.setattr(explain, "model_format", lambda *given: None)

@@ -3,6 +3,6 @@
 A client that wants the notifications sets `capabilities.experimental.codefuse`.
 """
 
-from codefuse_lsp.lsp.protocol import chat, status, suggestions
+from codefuse_lsp.lsp.protocol import actions, chat, status, suggestions
 
-CUSTOM = chat.METHODS | status.METHODS | suggestions.METHODS
+CUSTOM = actions.METHODS | chat.METHODS | status.METHODS | suggestions.METHODS
