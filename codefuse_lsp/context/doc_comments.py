@@ -170,7 +170,7 @@ def _above(root: Node, found: Definition, lines: list[str], style: DocStyle) -> 
             break
         if comment.startswith(_DIRECTIVES):
             break  # documentation goes before it, as before an attribute
-        goes_on = start is not None and style.line in ("// ", "# ")
+        goes_on = start is not None and style.line in ("// ", "# ", "--- ")
         start = (row if start is None else start) if goes_on or _is_doc(comment, style, found.name) else None
         row = _last_row(node) + 1
     code = lines[row] if row < len(lines) else ""

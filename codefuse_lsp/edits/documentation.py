@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from xml.sax.saxutils import escape
 
 from codefuse_lsp.context.doc_comments import DocPlace, DocStyle
@@ -19,17 +19,21 @@ from codefuse_lsp.edits.replacement import Place, Unchanged, Unfit
 WIDTH = 100  # columns; longer lines of prose are broken
 MOST_LINES = 80
 _QUOTES = re.compile(r"[rRuUbB]?(\"\"\"|''')")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _STAR = re.compile(r"^\s*\*? ?(?!/)")
 _CODE = re.compile(
-    r"^\s*(?:@\w[\w.]*(?:\(.*\))?$|(?:async\s+)?def\s|class\s|func\s|fn\s|pub\s|public\s|private\s|function\s|export\s)"
+    r"\s*(?:@\w[\w.]*(?:\(.*\))?$|(?:async\s+)?def\s|(?:local\s+)?function\s|class\s|func\s|fn\s|pub\s|public\s|private\s|"
+    r"export\s|static\s|#\[)|.*[{;]\s*$"
 )
 _CODE_BEHIND = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s.*:\s*$")
 
 
 def documentation(answer: str, where: DocPlace, place: Place) -> list[str]:
     """Return the lines, with their ends, that stand at `where` once the answer is applied. Raises Unfit."""
-    pieces = candidates(answer) or [answer]
-    text = next((said for piece in pieces if (said := said_in(piece, where.style))), "")
+    rows = (*range(place.span.start, where.span.start), *range(where.span.stop, where.definition.span.stop))
+    own = {_bare(place.lines[row]) for row in rows}
+    said = (_before_code(said_in(piece, where.style), own) for piece in candidates(answer))
+    text = next((text for text in said if _WORD.search(text)), "")
     if not text:
         raise Unfit(f"The model's answer holds no documentation of `{where.definition.name}`.")
     lines = written(text, where.style, where.indent)
@@ -49,6 +53,17 @@ def said_in(answer: str, style: DocStyle) -> str:
         if not first.startswith((" ", "\t"))
         else textwrap.dedent(text)
     )
+
+
+def _before_code(text: str, own: Collection[str]) -> str:
+    """Return what a text says before it repeats a line of the code."""
+    lines = text.split("\n")
+    stop = next((row for row, line in enumerate(lines) if len(line.strip()) > 3 and _bare(line) in own), len(lines))
+    return "\n".join(lines[:stop]).rstrip()
+
+
+def _bare(line: str) -> str:
+    return line.strip().strip("/*#- ")
 
 
 def written(text: str, style: DocStyle, indent: str) -> list[str]:
@@ -80,38 +95,32 @@ def _docstring(answer: str) -> list[str]:
 
 
 def _comment(lines: Sequence[str], style: DocStyle) -> list[str]:
-    """Return the lines of the first comment in an answer, in whichever of the forms of comments it is."""
-    start = next((row for row, line in enumerate(lines) if re.match(r"\s*/\*[*!]?", line)), None)
-    if start is not None and not any(_line_mark(line) for line in lines[:start]):
+    """Return the lines of the first comment in an answer, in whichever of the language's forms it is."""
+    mark = re.compile(r"\s*(?:#(?!\[|!)+|--+) ?" if style.line in ("# ", "--- ") else r"\s*//[/!]? ?")
+    marked = [row for row, line in enumerate(lines) if mark.match(line)]
+    starts = [row for row, line in enumerate(lines) if re.match(r"\s*/\*", line)]
+    start = next((row for row in starts if re.match(r"\s*/\*[*!]", lines[row])), starts[0] if starts else None)
+    if start is not None and not any(row < start for row in marked):
         return _starred(lines[start:])
-    marked = [row for row, line in enumerate(lines) if _line_mark(line)]
     if style.opening and any("*/" in line for line in lines):
         return _starred(lines)  # opened by what the answer goes on from
-    if marked:
-        stop = next((row for row in range(marked[0], len(lines)) if not _line_mark(lines[row])), len(lines))
-        first = (
-            0
-            if not style.opening
-            and 0 < marked[0] <= 1
-            and not _CODE.match(lines[0])
-            and lines[0].strip()
-            and not (lines[0].rstrip().endswith(":"))
-            else marked[0]
-        )
-        return [re.sub(r"^\s*(?:///?!?|--+|#+!?) ?", "", line) for line in lines[first:stop]]
-    stop = next(
-        (row for row, line in enumerate(lines) if _CODE.match(line) or re.search(r"[{;]\s*$", line)), len(lines)
-    )
-    return [re.sub(_STAR, "", line) for line in lines[:stop]]
+    if not marked:
+        stop = next((row for row, line in enumerate(lines) if _CODE.match(line)), len(lines))
+        return [re.sub(_STAR, "", line) for line in lines[:stop]]
+    first = 0 if _goes_on_into(lines, marked[0], style) else marked[0]
+    stop = next((row for row in range(marked[0], len(lines)) if not mark.match(lines[row])), len(lines))
+    return [mark.sub("", line) for line in lines[first:stop]]
+
+
+def _goes_on_into(lines: Sequence[str], row: int, style: DocStyle) -> bool:
+    """Return whether the line above a comment is its first one, whose mark was written before the answer."""
+    first = lines[0].strip()
+    return row == 1 and not style.opening and bool(first) and not first.endswith(":") and not _CODE.match(first)
 
 
 def _starred(lines: Sequence[str]) -> list[str]:
     text = re.sub(r"^\s*/\*[*!]? ?", "", "\n".join(lines)).partition("*/")[0]
     return [re.sub(_STAR, "", line) for line in text.split("\n")]
-
-
-def _line_mark(line: str) -> bool:
-    return bool(re.match(r"\s*(?://|--|#(?!\[|!\[|include|define|if|end))", line))
 
 
 def _as_docstring(lines: Sequence[str], style: DocStyle, indent: str) -> list[str]:

@@ -104,6 +104,10 @@ def _step(lines: Sequence[str], measured: Sequence[int], common: int, style: Sty
     return "" if kind == " " and step == 1 else kind * step
 
 
+def _is_bare(line: str) -> bool:
+    return bool(line.strip()) and not indent_of(line)
+
+
 def _deeper(lines: Sequence[str], rows: Sequence[int]) -> int:
     """Return by how many characters a line is at least deeper than the one before, 0 where none is."""
     widths = [len(indent_of(lines[row])) for row in rows]
@@ -126,9 +130,10 @@ def _with_first(lines: Sequence[str], base: str, style: Style, inside: Collectio
     """Return the lines with the indentation of the first one put back where it was lost."""
     rest = [row for row in _measured(lines, inside) if row > 0]
     under = _shared([indent_of(lines[row]) for row in rest])
-    if not base or not rest or indent_of(lines[0]) or not lines[0].strip() or len(under) < len(base):
+    if not base or not rest or len(under) < len(base) or not _is_bare(lines[0]):
         return list(lines)
-    header = next(line for line in reversed(lines[: rest[0]]) if line.strip())
+    code = (line for line in reversed(lines[: rest[0]]) if line.strip() and not _COMMENT.match(line))
+    header = next(code, "")
     opens = header.rstrip().endswith(":")  # its body is deeper, and no line below comes back to its column
     if opens and (under != base + style.step or _deeper(lines, rest) not in (0, len(style.step))):
         return list(lines)

@@ -135,7 +135,7 @@ def _fitted(code: str, place: Place) -> list[str]:
 
 def _in_style(lines: list[str], old: list[str], place: Place) -> list[str]:
     """Return the code at the indentation of the place, in the file's style and with its line ends."""
-    strings = long_strings("\n".join(lines), place.language)
+    strings = _strings_of(lines, place)
     inside = {row for span in strings for row in range(span.start, span.stop)}
     base = indent_of(next((line for line in old if line.strip()), "")) if place.base is None else place.base
     moved = reindented(lines, base, place.style, inside)
@@ -148,9 +148,19 @@ def _in_style(lines: list[str], old: list[str], place: Place) -> list[str]:
 
 def _strings_in(place: Place) -> list[LineSpan]:
     """Return the lines of the long strings that lie in the place, counted from its first line."""
-    start, stop = place.span.start, place.span.stop
-    inside = [span for span in place.strings if span.start > start and span.stop <= stop]
-    return [LineSpan(span.start - start, span.stop - start) for span in inside]
+    return _inside(place.strings, place.span)
+
+
+def _strings_of(lines: Sequence[str], place: Place) -> list[LineSpan]:
+    """Return the same of lines that would stand there: alone, a method or a piece of PHP may read as something else."""
+    start = place.span.start
+    text = place.with_lines([f"{line}\n" for line in lines])
+    return _inside(long_strings(text, place.language), LineSpan(start, start + len(lines)))
+
+
+def _inside(spans: Sequence[LineSpan], outer: LineSpan) -> list[LineSpan]:
+    kept = [span for span in spans if span.start > outer.start and span.stop <= outer.stop]
+    return [LineSpan(span.start - outer.start, span.stop - outer.start) for span in kept]
 
 
 def _said(lines: Sequence[str], span: LineSpan) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ import re
 import textwrap
 from dataclasses import dataclass, replace
 
+from codefuse_lsp.prompts.escape import escape
 from codefuse_lsp.prompts.fences import fenced
-from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
+from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, stops_of, tags_of
 from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.prompts.languages import fence_name
 
@@ -42,6 +43,16 @@ def code_prompt(
     opening = f"{fence}{fence_name(language)}\n{begin}"
     prompt = render(model, turns(system, question), opening)
     return CodePrompt(replace(prompt, stop=(*prompt.stop, f"\n{fence}")), opening)
+
+
+def own_turn(answer: str, model: ModelFormat, prompt: Prompt) -> str:
+    """Return an answer up to where it begins another turn, of a far end that did not stop there.
+
+    A tag that the question holds too is code that the answer may repeat.
+    """
+    tags = tags_of(model)
+    begins = [tag for tag in stops_of(model) if tag in answer and escape(tag, tags) not in prompt.text]
+    return answer[: min(map(answer.index, begins), default=len(answer))]
 
 
 def turns(system: str, question: str) -> list[Turn]:

@@ -21,7 +21,7 @@ from codefuse_lsp.lsp.progress import Report
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.budget import TokenEstimate, usable_tokens
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
-from codefuse_lsp.prompts.questions import CodePrompt
+from codefuse_lsp.prompts.questions import CodePrompt, own_turn
 from codefuse_lsp.suggestions.requests import model_format
 
 RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
@@ -138,7 +138,7 @@ async def ask(
             push(chunk.text)
             is_cut = is_cut or chunk.finish_reason == "length"
             report(f"{text.count(chr(10)) + 1} lines", None)
-    return Written(text, is_cut)
+    return Written(own_turn(text, model, prompt), is_cut)
 
 
 async def context_tokens(server: CodeFuseServer) -> int:
