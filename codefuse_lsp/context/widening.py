@@ -16,7 +16,7 @@ from codefuse_lsp.context.grammars import parse
 # Nodes whose children are statements or members, each on lines of its own; of all grammars together.
 CONTAINER = re.compile(
     r"(?!heredoc)(?:.*_)?(?:block|body)|module|program|source_file|translation_unit|compilation_unit|chunk|stylesheet|document"
-    r"|(?:field_)?declaration_list|compound_statement|statement_list|do_group|then|else|stream|switch_(?:case|default)"
+    r"|(?:field_)?declaration_list|compound_statement|statement_list|do_group|then|else|ensure|begin|body_statement|enum_body_declarations|stream|switch_(?:case|default)"
     r"|match_block|enum_(?:variant|member_declaration)_list"
 )
 _IDLE = re.compile("import|include|using|package|comment|preproc|use_declaration")

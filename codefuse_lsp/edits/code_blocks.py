@@ -38,23 +38,27 @@ def candidates(answer: str) -> list[str]:
     fences = [fence for row, line in enumerate(lines) if (fence := _fence(row, line))]
     is_closing = len(fences) == 1 and not fences[0].name  # or it opens a block that was cut off
     found = [*_bare(lines), *_blocks(lines, fences)] if is_closing else [*_blocks(lines, fences), *_bare(lines)]
-    return [text for text in dict.fromkeys(found) if text.strip()][:MOST_CANDIDATES]
+    pieces = (piece for text in found for piece in (_without_prose(text.split("\n")), text))
+    return [piece for piece in dict.fromkeys(pieces) if piece.strip()][:MOST_CANDIDATES]
 
 
 def _blocks(lines: Sequence[str], fences: Sequence[_Fence]) -> list[str]:
     """Return what stands between fences, as CommonMark pairs them, then as they pair where blocks hold blocks.
 
-    The longest comes first: beside the code there are often the command that runs it and its output.
+    The longest comes first: beside the code there are often the command that runs it and its output. Blocks inside
+    blocks come last: a model that was given the first fence may open it once more.
     """
-    found, taken = list[str](), -1
+    found, inner, taken = list[str](), list[str](), -1
     for index, fence in enumerate(fences):
-        if fence.row <= taken:
+        is_inner = fence.row <= taken
+        if is_inner and not fence.name:
             continue
         closings = list(_closings(fence, fences[index + 1 :]))
         stops = [closing.row for closing in closings] or [len(lines)]
-        taken = stops[0]
-        found += ["\n".join(lines[fence.row + 1 : stop]) for stop in dict.fromkeys((stops[0], stops[-1]))]
-    return sorted(found, key=len, reverse=True)
+        taken = max(taken, stops[0])
+        blocks = ["\n".join(lines[fence.row + 1 : stop]) for stop in dict.fromkeys((stops[0], stops[-1]))]
+        (inner if is_inner else found).extend(blocks)
+    return sorted(found, key=len, reverse=True) + sorted(inner, key=len, reverse=True)
 
 
 def _closings(opening: _Fence, after: Sequence[_Fence]) -> Iterator[_Fence]:
@@ -84,10 +88,11 @@ def _bare(lines: Sequence[str]) -> list[str]:
     """
     kept = [line for line in lines if not _TAG.fullmatch(line.strip())]
     fences = [row for row, line in enumerate(kept) if _fence(row, line)]
-    if len(fences) > 1:
-        return []
+    if len(fences) > 1:  # where the blocks hold nothing, the last fence opened one more
+        is_empty = not any(line.strip() for line in kept[fences[0] + 1 : fences[-1]])
+        return ["\n".join(kept[fences[-1] + 1 :])] if is_empty else []
     parts = [kept[: fences[0]], kept[fences[0] + 1 :]] if fences else [kept]
-    return [text for part in sorted(parts, key=len, reverse=True) for text in (_without_prose(part), "\n".join(part))]
+    return ["\n".join(part) for part in sorted(parts, key=len, reverse=True)]
 
 
 def _without_prose(lines: Sequence[str]) -> str:

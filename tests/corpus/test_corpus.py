@@ -9,6 +9,7 @@ import pytest
 from codefuse_lsp.context.definitions import LineSpan, definition
 from codefuse_lsp.context.doc_comments import DocPlace, doc_place
 from codefuse_lsp.context.flaws import flaws
+from codefuse_lsp.context.widening import widened
 from codefuse_lsp.edits.documentation import documentation
 from codefuse_lsp.edits.replacement import Place, Unfit, changed, replacement
 from tests.corpus.functions import BAD, GOOD, Function, functions
@@ -52,6 +53,12 @@ def test_the_corpus_is_large_and_varied() -> None:
     }
     for function in found:
         assert flaws(function.place.text, function.place.language, LineSpan(0, 10**6)) == 0, function.id
+
+
+def test_a_function_selected_whole_stays_what_is_selected() -> None:
+    for function in functions():
+        place = function.place
+        assert widened(place.text, place.language, place.span) == place.span, function.id
 
 
 @pytest.mark.parametrize("shape", GOOD)

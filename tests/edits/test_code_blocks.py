@@ -84,3 +84,12 @@ def test_code_in_a_fence_comes_out_as_it_went_in(lines: list[str]) -> None:
     code = "\n".join(lines)
     if code.strip():
         assert candidates(f"Here:\n```\n{code}\n```\nDone.")[0] == code
+
+
+def test_a_fence_that_was_opened_for_the_model_and_once_more_by_it_opens_one_block() -> None:
+    assert CODE in candidates(f"```python\nSure!\n\n```python\n{CODE}\n```\nDone.")
+    assert CODE in candidates(f"```python\n```python\n{CODE}\n```")
+
+
+def test_prose_in_the_block_that_was_opened_for_the_model_is_left_out() -> None:
+    assert candidates(f"```python\nHere is the code:\n\n{CODE}\n")[0].strip() == CODE

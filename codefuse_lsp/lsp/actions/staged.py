@@ -83,8 +83,8 @@ def told_files(
 def files_of(diff: str) -> list[FileDiff]:
     """Return a diff file by file; one whose name cannot be told has none, and what precedes the first is left out."""
     starts = [match.start() for match in _HEADER.finditer(diff)]
-    if not starts and diff.strip():
-        starts = [0]
+    if not starts:
+        return [FileDiff((), diff)] if diff.strip() else []
     parts = [diff[start:stop] for start, stop in zip(starts, [*starts[1:], len(diff)], strict=True)]
     return [FileDiff(_paths(part), part) for part in parts]
 
