@@ -16,7 +16,6 @@ from codefuse_lsp.context.keywords import keywords
 
 MAX_NAME_CHARS = 60
 _WORD = re.compile(r"[^\W\d]\w*")
-_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\b|_|\d)|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
 _NAME = re.compile("identifier|constant|name$|variable_name|^word$")
 
 
@@ -70,8 +69,8 @@ def restyled(name: str, like: str) -> str:
 
     Of a name that is one word in small letters, the new one may have either of the first two styles: its own.
     """
-    parts = _PARTS.findall(name)
-    if not parts or (not _WORD.fullmatch(name.strip("_-$") or "-") and not _WORD.fullmatch("_".join(parts))):
+    parts = _parts(name)
+    if not parts or not name.strip("_-$").replace("-", "_").isidentifier():
         return ""
     core = like.strip("_")
     lead = like[: len(like) - len(like.lstrip("_"))]
@@ -87,7 +86,21 @@ def restyled(name: str, like: str) -> str:
         joined = _camel(parts)
     else:
         joined = "_".join(part.lower() for part in parts) if "_" in name or name.islower() else _camel(parts)
-    return lead + joined if _WORD.fullmatch(joined) else ""
+    return lead + joined if joined.isidentifier() else ""
+
+
+def _parts(name: str) -> list[str]:
+    """Return the words that a name is made of."""
+    parts = [""]
+    for before, letter, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
+        begins = (letter.isupper() and (before.islower() or after.islower())) or letter.isdigit() != before.isdigit()
+        if not letter.isalnum():
+            parts.append("")
+        elif begins:
+            parts.append(letter)
+        else:
+            parts[-1] += letter
+    return [part for part in parts if part]
 
 
 def _camel(parts: list[str]) -> str:
