@@ -8,12 +8,14 @@ rustdoc, Go doc comments, YARD, LDoc. Knows nothing of what is written there.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from tree_sitter import Node
 
 from codefuse_lsp.context.definitions import Definition, LineSpan, definition
-from codefuse_lsp.context.grammars import LEADING, nodes, parse
+from codefuse_lsp.context.grammars import LEADING, parse
 
 MOST_DEFINITIONS = 200  # of a file, which are looked at for its style
 
@@ -73,6 +75,7 @@ _SECTIONS = {
     "Sphinx": re.compile(r"^\s*:(?:param|returns?|raises|rtype|type)\b", re.M),
     "Google": re.compile(r"^\s*(?:Args|Returns|Raises|Yields|Attributes):\s*$", re.M),
 }
+_DEFINITIONS = ("function_definition", "class_definition")
 _DIRECTIVES = (
     "#!",
     "//go:",
@@ -125,8 +128,8 @@ def _in_body(root: Node, found: Definition, lines: list[str]) -> DocPlace | None
 
 
 def _definition_node(root: Node, found: Definition) -> Node | None:
-    kinds = ("function_definition", "class_definition")
-    inside = (node for node in nodes(root) if node.type in kinds and node.start_point.row in found.span)
+    around = _on_lines(root, found.span)
+    inside = (node for node in around if node.type in _DEFINITIONS and node.start_point.row in found.span)
     return next(inside, None)
 
 
@@ -141,12 +144,7 @@ def _is_docstring(statement: Node) -> bool:
 
 def _python_style(root: Node) -> DocStyle:
     """Return the style of the file's docstrings: Google's where they have no sections, plain where none has any."""
-    docs = []
-    for node in nodes(root):
-        if node.type in ("block", "module") and node.named_children and _is_docstring(node.named_children[0]):
-            docs.append((node.named_children[0].text or b"").decode("utf-8", "replace"))
-        if len(docs) >= MOST_DEFINITIONS:
-            break
+    docs = list(islice(_docstrings(root), MOST_DEFINITIONS))
     counts = {name: sum(bool(section.search(doc)) for doc in docs) for name, section in _SECTIONS.items()}
     name = max(counts, key=lambda one: counts[one])
     style = _PYTHON[name if counts[name] else "plain" if len(docs) > 1 else "Google"]
@@ -156,11 +154,34 @@ def _python_style(root: Node) -> DocStyle:
     return style
 
 
+def _docstrings(root: Node) -> Iterator[str]:
+    """Yield the docstrings of a Python file, of the module and of what is defined at the top of it and of classes."""
+    waiting = [root]
+    while waiting:
+        body = waiting.pop()
+        if body.named_children and _is_docstring(body.named_children[0]):
+            yield (body.named_children[0].text or b"").decode("utf-8", "replace")
+        for child in body.named_children:
+            inner = child.child_by_field_name("definition") if child.type == "decorated_definition" else child
+            if inner is not None and inner.type in _DEFINITIONS and (block := inner.child_by_field_name("body")):
+                waiting.append(block)
+
+
+def _on_lines(root: Node, span: LineSpan) -> Iterator[Node]:
+    """Yield the nodes that touch some lines, in the order of the text."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        inside = [one for one in node.children if one.start_point.row < span.stop and one.end_point.row >= span.start]
+        stack += reversed(inside)
+
+
 def _above(root: Node, found: Definition, lines: list[str], style: DocStyle) -> DocPlace | None:
     """Return the place above a definition, before its attributes, or the lines of the doc comment that stands there."""
     leading = [
         node
-        for node in nodes(root)
+        for node in _on_lines(root, found.span)
         if node.type in LEADING and node.start_point.row in found.span and node.start_point.row >= found.span.start
     ]
     row, start = found.span.start, None
