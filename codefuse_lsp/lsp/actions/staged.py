@@ -20,6 +20,7 @@ from codefuse_lsp.errors import CodeFuseError
 DEADLINE_S = 5.0
 MAX_DIFF_BYTES = 1 << 20  # of all changes that are looked at
 MOST_FILES = 200
+NO_FILE = "/dev/null"  # git's name for what is not there
 MOST_SUBJECTS = 8  # of earlier commits
 _SAFE = ("--no-pager", "--no-optional-locks", "--literal-pathspecs")
 _OFF = (
@@ -29,8 +30,8 @@ _OFF = (
 _DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "-M", "--unified=3")
 _FORMS = ("--src-prefix=a/", "--dst-prefix=b/", "--no-relative")
 _HEADER = re.compile(r"^diff --git ", re.M)
-_PATHS = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) |copy (?:from|to) )(.+?)\t?$", re.M)
-_BOTH = re.compile(r"diff --git a/(.+) b/\1$", re.M)  # a file of which only the mode changed, or a binary one
+_PATHS = re.compile(r"^(?:(?:\+\+\+|---) (?:[abciow]/)?|(?:rename|copy) (?:from|to) )(.+?)\t?$", re.M)
+_BOTH = re.compile(r"diff --git (?:[abciow]/)?(.+) (?:[abciow]/)?\1$", re.M)  # of a binary file, or a changed mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ def told_files(
     every = files_of(diff)
     for file in every[:MOST_FILES]:
         rules = (rule_against((root or Path()) / path) for path in file.paths)
-        if rule := next(filter(None, rules), None):
+        if not file.paths:
+            left_out.append("The changes of a file whose name cannot be told were left out.")
+        elif rule := next(filter(None, rules), None):
             left_out.append(f"The changes of {file.paths[-1]} were left out. {rule}")
         else:
             kept.append(file)
@@ -83,8 +86,9 @@ def told_files(
 def files_of(diff: str) -> list[FileDiff]:
     """Return a diff file by file; one whose name cannot be told has none, and what precedes the first is left out."""
     starts = [match.start() for match in _HEADER.finditer(diff)]
-    if not starts:
-        return [FileDiff((), diff)] if diff.strip() else []
+    if not starts:  # not git's: its files are not told apart, so all names count
+        found = dict.fromkeys(path for path in _PATHS.findall(diff) if path != NO_FILE)
+        return [FileDiff(tuple(found), diff)] if diff.strip() else []
     parts = [diff[start:stop] for start, stop in zip(starts, [*starts[1:], len(diff)], strict=True)]
     return [FileDiff(_paths(part), part) for part in parts]
 
@@ -118,7 +122,7 @@ def repository_of(folder: Path) -> Path | None:
 
 def _paths(part: str) -> tuple[str, ...]:
     head = part.partition("\n@@ ")[0]
-    found = [path.strip('"') for path in _PATHS.findall(head) if path != "/dev/null"]
+    found = [path.strip('"') for path in _PATHS.findall(head) if path != NO_FILE]
     found += _BOTH.findall(head) if not found else []
     return tuple(dict.fromkeys(found))
 
