@@ -208,3 +208,12 @@ async def test_a_client_that_resolves_no_edits_has_them_applied(open_window: Ope
     (applied,) = window.heard["workspace/applyEdit"]
     assert applied["label"] == "CodeFuse: Document"
     assert applied["edit"]["documentChanges"][0]["edits"][0]["newText"] == '    """Return the area."""\r\n'
+
+
+async def test_long_code_is_documented_all_the_same(window: Window, far_end: FarEnd) -> None:
+    far_end.says("Count.")
+    body = "".join(f"    x{n} = {n}\n" for n in range(900))
+    edit = await resolved(window, f"def lo‸ng():\n{body}", "refactor.codefuse.document")
+    assert edit["newText"] == '    """Count."""\n'
+    prompt = far_end.asked[0].prompt
+    assert len(prompt) // 2 + far_end.asked[0].body["max_tokens"] <= 4096 and "x10 = 10" in prompt

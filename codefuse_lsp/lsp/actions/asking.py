@@ -6,6 +6,7 @@ read is cut, and code that is to be written anew is refused with a sentence. Kno
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -47,8 +48,8 @@ async def model_of(server: CodeFuseServer) -> ModelFormat:
 
 async def fitting(
     server: CodeFuseServer, build: Callable[[str], Prompt], code: str, language: str, least: int = SMALLEST_CODE_CHARS
-) -> tuple[Prompt, bool]:
-    """Return the prompt of as much of `code` as the context holds beside an answer, and whether that is all of it.
+) -> tuple[Prompt, str]:
+    """Return the prompt of as much of `code` as the context holds beside an answer, and how much that is.
 
     Raises CodeFuseError where not even `least` characters fit.
     """
@@ -59,7 +60,7 @@ async def fitting(
         prompt = build(part)
         tokens = await tokens_of(server, prompt.text)
         if tokens <= room:
-            return prompt, len(part) >= len(code)
+            return prompt, part
         if limit <= least:
             break
         limit = max(min(least, len(code)), min(limit - 1, int(limit * max(room, 0) / tokens * 0.9)))
@@ -101,7 +102,7 @@ async def fitted(
         try:
             if written.is_cut:
                 raise Unfit(f"The model's answer was cut after {max_tokens} tokens (setting chat_max_tokens).")
-            return fit(asked.opening + written.text)
+            return await asyncio.to_thread(fit, asked.opening + written.text)  # which parses whole files
         except Unchanged:
             raise
         except Unfit as error:

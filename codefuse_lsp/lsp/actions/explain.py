@@ -50,11 +50,11 @@ async def explain(server: CodeFuseServer, target: Target, how: Showing = EXPLAIN
     def build(code: str) -> Prompt:
         return how.build(replace(told, subject=replace(told.subject, code=code)), model, server.settings.system_prompt)
 
-    prompt, is_whole = await fitting(server, build, told.subject.code, told.subject.language)
+    prompt, shown = await fitting(server, build, told.subject.code, told.subject.language)
     request = request_for(prompt, server.settings, Priority.ACTION)
     name = _name(told.selection, told.subject.path)
     view = server.views.open(f"{how.word}-{name}")
-    text = heading = _heading(told.selection, told.subject.path) + ("" if is_whole else CUT)
+    text = heading = _heading(told.selection, told.subject.path) + ("" if shown == told.subject.code else CUT)
     async with server.work_done.shown(f"{how.title} {name}") as report:
         try:
             async with aclosing(stream_answer(server.connection, request, model, told.restorations)) as chunks:

@@ -11,7 +11,7 @@ from codefuse_lsp.config.own_actions import OwnAction
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.lsp.actions.explain import Showing, explain
 from codefuse_lsp.lsp.actions.new_files import Making, new_file
-from codefuse_lsp.lsp.actions.replacing import Rewriting, behind, in_place, rewriting_edit
+from codefuse_lsp.lsp.actions.replacing import Rewriting, behind, in_place, rewriting_edit, with_all_code
 from codefuse_lsp.lsp.actions.told import Told
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
@@ -66,4 +66,4 @@ async def own_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceEdi
         language = server.document(target.uri).language_id or ""
         return await new_file(server, target, Making(own.title, own.code_prompt, language, own.word))
     fit = in_place if own.action.answer == "replace" else behind
-    return await rewriting_edit(server, target, Rewriting(own.title, own.code_prompt, fit))
+    return await rewriting_edit(server, target, Rewriting(own.title, with_all_code(own.code_prompt), fit))

@@ -6,7 +6,7 @@ The answer becomes a versioned edit. One that does not fit is tried once more, t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lsprotocol import types
@@ -25,6 +25,7 @@ from codefuse_lsp.prompts.formats import ModelFormat
 from codefuse_lsp.prompts.questions import CodePrompt
 
 Build = Callable[[Told, ModelFormat, str], CodePrompt]  # the system text comes last
+Question = Callable[[CodeFuseServer, Told, ModelFormat], Awaitable[tuple[CodePrompt, int]]]
 Fit = Callable[[str, Told], tuple[LineSpan, list[str]]]
 
 
@@ -33,7 +34,7 @@ class Rewriting:
     """How code is written anew: what is asked, what is made of the answer, and what the user is told meanwhile."""
 
     title: str  # of the progress, before the code's name
-    build: Build
+    question: Question  # and how many tokens its answer may have
     fit: Fit
 
 
@@ -46,8 +47,7 @@ async def rewriting_edit(server: CodeFuseServer, target: Target, how: Rewriting)
     told = await asyncio.to_thread(told_about, server, document, target)
     async with server.work_done.shown(f"{how.title} {told.name}") as report:
         model = await model_of(server)
-        asked = await asyncio.to_thread(how.build, told, model, server.settings.system_prompt)
-        most = await rewriting_room(server, asked, told.subject.code)
+        asked, most = await how.question(server, told, model)
         try:
             span, new = await fitted(
                 server, asked, model, told.restorations, most, report, lambda answer: how.fit(answer, told)
@@ -60,6 +60,16 @@ async def rewriting_edit(server: CodeFuseServer, target: Target, how: Rewriting)
             return None
     unchanged(server, target)
     return lines_edit(document, span, new)
+
+
+def with_all_code(build: Build) -> Question:
+    """Return the question whose answer has all of the code in it, so that all of it has to be shown."""
+
+    async def question(server: CodeFuseServer, told: Told, model: ModelFormat) -> tuple[CodePrompt, int]:
+        asked = build(told, model, server.settings.system_prompt)
+        return asked, await rewriting_room(server, asked, told.subject.code)
+
+    return question
 
 
 def in_place(answer: str, told: Told) -> tuple[LineSpan, list[str]]:

@@ -39,12 +39,12 @@ async def review(server: CodeFuseServer, target: Target) -> list[Placed]:
             subject = replace(told.subject, code=code)
             return review_prompt(subject, first, model, server.settings.system_prompt)
 
-        prompt, is_whole = await fitting(server, build, told.subject.code, told.subject.language)
+        prompt, shown = await fitting(server, build, told.subject.code, told.subject.language)
         most = server.settings.chat_max_tokens
         written = await ask(server, prompt, model, told.restorations, most, report)
     found = await asyncio.to_thread(findings_in, written.text, lines, first)
     unchanged(server, target)
-    await _say(server, told, written.text, found, is_whole=is_whole)
+    await _say(server, told, written.text, found, is_whole=shown == told.subject.code)
     there = [_placed(document, first, one) for one in found or ()]
     server.findings.replace(document, first, told.selection.span.stop - 1, there)
     return there

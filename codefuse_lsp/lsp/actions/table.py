@@ -18,7 +18,7 @@ from codefuse_lsp.lsp.actions.explain import explain
 from codefuse_lsp.lsp.actions.new_files import new_file, translating
 from codefuse_lsp.lsp.actions.own import own_edit, show_own
 from codefuse_lsp.lsp.actions.renaming import choose_name
-from codefuse_lsp.lsp.actions.replacing import Rewriting, in_place, rewriting_edit
+from codefuse_lsp.lsp.actions.replacing import Rewriting, in_place, rewriting_edit, with_all_code
 from codefuse_lsp.lsp.actions.reviewing import review
 from codefuse_lsp.lsp.actions.told import Told, mended
 from codefuse_lsp.lsp.protocol.actions import Target
@@ -62,11 +62,13 @@ class Action:
 
 async def _fix(server: CodeFuseServer, target: Target) -> Edit:
     document = unchanged(server, target)
-    return await rewriting_edit(server, mended(document, target), Rewriting("Fixing", _fix_prompt, in_place))
+    return await rewriting_edit(
+        server, mended(document, target), Rewriting("Fixing", with_all_code(_fix_prompt), in_place)
+    )
 
 
 async def _simplify(server: CodeFuseServer, target: Target) -> Edit:
-    return await rewriting_edit(server, target, Rewriting("Simplifying", _simplify_prompt, in_place))
+    return await rewriting_edit(server, target, Rewriting("Simplifying", with_all_code(_simplify_prompt), in_place))
 
 
 async def _document(server: CodeFuseServer, target: Target) -> Edit:
