@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from codefuse_lsp.context.doc_comments import DocPlace, DocStyle
 from codefuse_lsp.edits.code_blocks import candidates
-from codefuse_lsp.edits.replacement import Place, Unchanged, Unfit
+from codefuse_lsp.edits.replacement import Place, Unchanged, Unfit, brings_no_flaw
 
 WIDTH = 100  # columns; longer lines of prose are broken
 MOST_LINES = 80
@@ -40,6 +40,7 @@ def documentation(answer: str, where: DocPlace, place: Place) -> list[str]:
     new = [line + place.line_end for line in lines]
     if new == list(place.lines[where.span.start : where.span.stop]):
         raise Unchanged("The model would change nothing here.")
+    brings_no_flaw(new, Place(place.lines, where.span, place.language))
     return new
 
 
@@ -71,11 +72,23 @@ def written(text: str, style: DocStyle, indent: str) -> list[str]:
     columns = len(indent.expandtabs(4))
     if style.is_docstring:
         return _as_docstring(_wrapped(text, WIDTH - columns), style, indent)
-    text = text.replace("*/", "* /") if style.opening else text
+    text = _harmless(text, style)
     text = _as_xml(text) if style.name.startswith("XML") else text
     body = [f"{indent}{style.line}{line}".rstrip() for line in _wrapped(text, WIDTH - columns - len(style.line))]
     edges = [[indent + style.opening] if style.opening else [], [indent + style.closing] if style.closing else []]
     return [*edges[0], *body, *edges[1]]
+
+
+def _harmless(text: str, style: DocStyle) -> str:
+    r"""Return a text in which nothing ends a comment, or makes one of the code below it.
+
+    A backslash at the end of a line goes on with the comment in C; `\u` is read before all else in Java (JLS 3.3).
+    """
+    if style.opening:
+        text = text.replace("*/", "* /")
+    if style.name == "Javadoc":
+        text = text.replace("\\u", "\\ u")
+    return re.sub(r"\\+[ \t]*$", "", text, flags=re.M)
 
 
 def _docstring(answer: str) -> list[str]:

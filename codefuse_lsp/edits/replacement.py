@@ -108,6 +108,15 @@ def changed(place: Place, new: Sequence[str]) -> tuple[LineSpan, list[str]]:
     return span, list(new[start : len(new) - tail])
 
 
+def brings_no_flaw(new: Sequence[str], place: Place) -> None:
+    """Raise Unfit where the file would have more syntax errors with `new` in the place than it has."""
+    start, stop = place.span.start, place.span.stop
+    before = flaws(place.text, place.language, LineSpan(start - 1, stop + 1))
+    after = flaws(place.with_lines(new), place.language, LineSpan(start - 1, start + len(new) + 1))
+    if before is not None and after is not None and after > before:
+        raise Unfit("The model's code does not parse where it would go.")
+
+
 def end_of(line: str) -> str:
     r"""Return what ends a line: \n, \r\n, \r or nothing."""
     return line[len(line.rstrip("\r\n")) :]
@@ -129,7 +138,7 @@ def _fitted(code: str, place: Place) -> list[str]:
     if new == place.own:
         raise Unchanged("The model would change nothing here.")
     _holds_definition(new, place)
-    _brings_no_flaw(new, place)
+    brings_no_flaw(new, place)
     return new
 
 
@@ -184,11 +193,3 @@ def _holds_definition(new: Sequence[str], place: Place) -> None:
     found = definition(place.with_lines(new), place.language, LineSpan(start, start + len(new)))
     if found is None or found.name != old.name:
         raise Unfit(f"The model's answer does not hold `{old.name}`.")
-
-
-def _brings_no_flaw(new: Sequence[str], place: Place) -> None:
-    start, stop = place.span.start, place.span.stop
-    before = flaws(place.text, place.language, LineSpan(start - 1, stop + 1))
-    after = flaws(place.with_lines(new), place.language, LineSpan(start - 1, start + len(new) + 1))
-    if before is not None and after is not None and after > before:
-        raise Unfit("The model's code does not parse where it would go.")
