@@ -56,7 +56,7 @@ async def fitting(
     room = await context_tokens(server) - server.settings.chat_max_tokens
     limit = len(code)
     for _ in range(TRIES_TO_FIT):
-        part = cut_at_nodes(code, language, limit)
+        part = await asyncio.to_thread(cut_at_nodes, code, language, limit)
         prompt = build(part)
         tokens = await tokens_of(server, prompt.text)
         if tokens <= room:
