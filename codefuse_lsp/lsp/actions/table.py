@@ -5,6 +5,7 @@ A new action is an entry here; what it asks stands in `prompts/`, what becomes o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -61,10 +62,8 @@ class Action:
 
 
 async def _fix(server: CodeFuseServer, target: Target) -> Edit:
-    document = unchanged(server, target)
-    return await rewriting_edit(
-        server, mended(document, target), Rewriting("Fixing", with_all_code(_fix_prompt), in_place)
-    )
+    narrowed = await asyncio.to_thread(mended, unchanged(server, target).frozen(), target)
+    return await rewriting_edit(server, narrowed, Rewriting("Fixing", with_all_code(_fix_prompt), in_place))
 
 
 async def _simplify(server: CodeFuseServer, target: Target) -> Edit:
