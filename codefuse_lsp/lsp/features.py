@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    action_methods,
     apply_block,
     chat,
     chat_completion,
@@ -33,6 +34,7 @@ CAPABILITIES = (
     feedback,
     code_actions,
     commands,
+    action_methods,
     edit,
     apply_block,
     chat,

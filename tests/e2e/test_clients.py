@@ -112,9 +112,9 @@ async def offered(client: LanguageClient, document: types.TextDocumentIdentifier
     return action
 
 
-async def run(client: LanguageClient, command: str, document: types.TextDocumentIdentifier) -> Any:
+async def run(client: LanguageClient, command: str, document: types.TextDocumentIdentifier, **more: Any) -> Any:
     """Run a command as its action says; lsprotocol cannot read an action with a command in it."""
-    target = {"uri": document.uri, "range": TOP, "version": 1}
+    target = {"uri": document.uri, "range": TOP, "version": 1, **more}
     return await client.workspace_execute_command_async(types.ExecuteCommandParams(command, [target]))
 
 
@@ -144,6 +144,82 @@ async def test_an_explanation_is_shown_in_the_way_the_editor_can(client: Languag
     else:
         uri = client.shown_documents[-1].uri
         assert Path(uri.removeprefix("file://")).read_text("utf-8").endswith("It is one.")
+
+
+ONE, PROBLEM = "def one():\n    return 1‸\n", types.Diagnostic(TOP, "two is meant", source="tests")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "says", "text"),
+    [
+        ("refactor.codefuse.document", "codefuse.document", "Return one.", '    """Return one."""\n'),
+        ("refactor.rewrite.codefuse.simplify", "codefuse.simplify", "def one():\n    return +1\n", "    return +1\n"),
+        ("quickfix", "codefuse.fix", "def one():\n    return 2\n", "    return 2\n"),
+    ],
+)
+async def test_code_is_edited_in_the_way_the_editor_can(
+    client: LanguageClient, far_end: FarEnd, kind: str, command: str, says: str, text: str
+) -> None:
+    far_end.says(says)
+    document, _ = show(client, f"{command}.py", ONE)
+    context = types.CodeActionContext([PROBLEM], only=[kind])
+    (action,) = await client.text_document_code_action_async(types.CodeActionParams(document, TOP, context)) or ()
+    assert action.title.startswith("CodeFuse: ")
+    if client.editor.startswith("emacs"):  # it resolves no edits
+        problem = {"range": TOP, "message": PROBLEM.message}
+        assert await run(client, command, document, diagnostics=[problem]) is True
+        edit = [value for token, value in client.heard if token == "edit"][-1]
+    else:
+        assert (action.kind, list(action.diagnostics or ())) == (kind, [PROBLEM] if kind == "quickfix" else [])
+        edit = (await client.code_action_resolve_async(action)).edit
+    (change,) = edit.document_changes
+    assert change.text_document == types.OptionalVersionedTextDocumentIdentifier(document.uri, 1)
+    assert [one.new_text for one in change.edits] == [text]
+    assert PROBLEM.message in far_end.asked[0].prompt or kind != "quickfix"
+
+
+async def test_a_review_is_published_as_diagnostics(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("2: warning: one is not enough")
+    document, _ = show(client, "reviewed.py", ONE)
+    assert (await offered(client, document, "refactor.codefuse.review")).title == "CodeFuse: Review"
+    assert await run(client, "codefuse.review", document) == 1
+    (diagnostic,) = client.diagnostics[document.uri]
+    assert (diagnostic.source, diagnostic.message) == ("codefuse", "One is not enough")
+    assert diagnostic.range == types.Range(types.Position(1, 4), types.Position(1, 12))
+    result = await client.protocol.send_request_async("codefuse/review", {"textDocument": {"uri": document.uri}})
+    assert [finding.message for finding in result.findings] == ["One is not enough"]
+    assert await client.protocol.send_request_async("codefuse/review/clear", {"uri": document.uri}) == 1
+    assert list(client.diagnostics[document.uri]) == []
+
+
+async def test_names_are_suggested_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("pizza_area\nslice\n")
+    document, cursor = show(client, "named.py", "PIZZA = '🍕'; some_area‸ = 1\n")
+    params = {"textDocument": {"uri": document.uri}, "position": {"line": 0, "character": cursor.character}}
+    result = await client.protocol.send_request_async("codefuse/renameSuggestions", params)
+    assert (result.name, list(result.suggestions)) == ("some_area", ["pizza_area", "slice"])
+    assert result.range.end.character == cursor.character
+    assert result.range.start.character == cursor.character - len("some_area")
+
+
+async def test_a_commit_message_is_written_for_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("Add one")
+    diff = "diff --git a/one.py b/one.py\n--- a/one.py\n+++ b/one.py\n@@ -0,0 +1 @@\n+one = 1\n"
+    result = await client.protocol.send_request_async("codefuse/commitMessage", {"diff": diff})
+    assert (result.message, list(result.leftOut)) == ("Add one", [])
+
+
+async def test_a_translation_is_a_file_or_is_shown(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("fn one() -> i32 {\n    1\n}\n")
+    document, _ = show(client, "translated.py", ONE)
+    if client.editor.startswith("emacs"):  # it makes no files
+        assert await run(client, "codefuse.translate", document, detail="rust") is False
+        assert "fn one()" in client.messages[-1].message
+    else:
+        assert await run(client, "codefuse.translate", document, detail="rust") is True
+        edit = [value for token, value in client.heard if token == "edit"][-1]
+        create, fill = edit.document_changes
+        assert create.uri.endswith("/translated.rs") and fill.edits[0].new_text.startswith("fn one()")
 
 
 async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
