@@ -15,6 +15,7 @@ from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.syntax import LineSpan
 from codefuse_lsp.conversations import StoredTurn
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
+from codefuse_lsp.lsp.deltas import DeltaStream
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol.chat import CHAT, ChatParams, ChatResult, ChatUsage
 from codefuse_lsp.lsp.selection import excerpt_of
@@ -24,7 +25,6 @@ from codefuse_lsp.prompts.formats import Turn
 from codefuse_lsp.suggestions.requests import model_format
 
 _Given = tuple[Document, types.Range | None]  # frozen, and which part of it is meant
-SHORTEST_PAUSE_S = 1 / 30  # between two updates
 
 
 def register(server: CodeFuseServer) -> None:
@@ -108,39 +108,6 @@ def _redacted(server: CodeFuseServer, stored: Sequence[StoredTurn], question: st
         refused,
         shown[0].restorations,
     )
-
-
-class DeltaStream:
-    """Sends what is said as `$/progress` {kind: "delta", seq, text}, at most 30 times a second and without a lag."""
-
-    def __init__(self, server: CodeFuseServer, token: int | str | None) -> None:
-        self.text = ""
-        self._server = server
-        self._token = token
-        self._sent = 0  # characters
-        self._seq = 0
-        self._last = -SHORTEST_PAUSE_S
-        self._timer: asyncio.TimerHandle | None = None
-
-    def push(self, text: str) -> None:
-        """Take more of the answer."""
-        self.text += text
-        if text and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._last + SHORTEST_PAUSE_S), self.flush)
-
-    def flush(self) -> None:
-        """Send what has not been sent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        delta = self.text[self._sent :]
-        if not delta or self._token is None:
-            return
-        self._last, self._sent = asyncio.get_running_loop().time(), len(self.text)
-        value = {"kind": "delta", "seq": self._seq, "text": delta}
-        self._seq += 1
-        self._server.progress(types.ProgressParams(self._token, value))
 
 
 def _take(chunk: Chunk, stream: DeltaStream, usage: Usage) -> tuple[str, Usage]:
