@@ -12,9 +12,11 @@ from lsprotocol import types
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
     chat,
+    chat_completion,
     code_actions,
     commands,
     completion,
+    conversations,
     inline_completion,
     notebooks,
     open_documents,
@@ -49,7 +51,8 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
+    chats = (chat, chat_completion, conversations)
+    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, *chats):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

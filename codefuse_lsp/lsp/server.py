@@ -19,16 +19,17 @@ from pygls.uris import to_fs_path
 from codefuse_lsp import __version__, config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document as Snapshot
-from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document, path_in
+from codefuse_lsp.lsp.history import History
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
+from codefuse_lsp.lsp.remembered import Remembered
 from codefuse_lsp.lsp.status import StatusReporter
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
 from codefuse_lsp.suggestions.log import RequestLog
@@ -78,6 +79,7 @@ class CodeFuseServer(LanguageServer):
         self._layers = Layers(settings)
         self.trusted = False
         self.latest = Latest()
+        self.remembered = Remembered()
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)
@@ -85,7 +87,7 @@ class CodeFuseServer(LanguageServer):
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
         self.read_notebooks: dict[str, object] = {}  # by uri; how they were last read, for those who take snapshots
-        self._history: asyncio.Task[Conversations] | None = None
+        self.history = History(config.data_dir() / "conversations.sqlite3", lambda problem: self._warn([problem]))
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
 
@@ -126,10 +128,10 @@ class CodeFuseServer(LanguageServer):
         """Start the model, and read what only the workspace and the client can tell."""
         await self._read_workspace_files()
         self.connection.start()
-        conversations = await self.conversations()
+        await self.history.opened()
         await self.read_client_settings()
         self._may_warn = True
-        self._warn([conversations.problem] if conversations.problem else [])
+        self._warn([])
         if _supports_dynamic_configuration(self.client_capabilities):
             await self._register_for_configuration()
 
@@ -138,15 +140,7 @@ class CodeFuseServer(LanguageServer):
         if hasattr(self, "connection"):
             await self.suggester.close()
             await self.connection.close()
-        if self._history is not None and self._history.done() and not self._history.cancelled():
-            await asyncio.to_thread(self._history.result().close)
-
-    async def conversations(self) -> Conversations:
-        """Return the chat history; whoever needs it first opens it, which a slow disk may take its time for."""
-        if self._history is None:
-            path = config.data_dir() / "conversations.sqlite3"
-            self._history = asyncio.create_task(asyncio.to_thread(Conversations, path))
-        return await asyncio.shield(self._history)
+        await self.history.close()
 
     async def read_client_settings(self) -> None:
         """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""

@@ -1,0 +1,246 @@
+"""What a question refers to, as text: files, parts of them, symbols, problems, staged changes, a terminal's output.
+
+References of the wire in; pieces of text in their places out, not yet redacted, with a sentence for each that has none.
+The documents are taken in the event loop; the rest reads the disk and runs git, in a thread. Knows nothing of prompts'
+sizes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from lsprotocol import types
+from pygls.uris import to_fs_path
+
+from codefuse_lsp.context.languages import language_of
+from codefuse_lsp.context.secrets import Excerpt
+from codefuse_lsp.context.snippets import Document as Snapshot
+from codefuse_lsp.context.staged import StagedUnknown, staged_diff
+from codefuse_lsp.context.symbols import find_symbol
+from codefuse_lsp.context.syntax import LineSpan
+from codefuse_lsp.context.terminal import plain_text
+from codefuse_lsp.lsp import snapshots
+from codefuse_lsp.lsp.document import Document, split_lines
+from codefuse_lsp.lsp.protocol.references import Reference as Wanted
+from codefuse_lsp.lsp.selection import excerpt_of
+from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.prompts.chat import Reference
+
+MAX_REFERENCES = 64  # of a question
+MAX_CHARS = 1 << 20  # of a reference; the rest of a longer one is left out
+MAX_FILE_BYTES = 400_000  # of a file that nobody opened, in which a symbol is looked for
+SYMBOL_S = 1.5  # to look for a symbol in the workspace
+KINDS = ("file", "selection", "symbol", "diagnostics", "diff", "terminal")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A reference, and the document it names as it was when the user asked."""
+
+    wanted: Wanted
+    kind: str
+    document: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that references are looked up in."""
+
+    given: tuple[Given, ...]
+    opened: tuple[Snapshot, ...]
+    folders: tuple[Path, ...]
+    unheard: tuple[str, ...] = ()  # sentences
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What references point at, each with its text in its place, and a sentence for what is missing."""
+
+    found: list[tuple[Reference, Excerpt]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def on_desk(server: CodeFuseServer, wanted: Sequence[Wanted]) -> Desk:
+    """Take what references name out of the editor's documents; for the event loop."""
+    given = [_given(server, one) for one in wanted[:MAX_REFERENCES]]
+    unheard = (f"Only {MAX_REFERENCES} references are read.",) if len(wanted) > MAX_REFERENCES else ()
+    if any(one.kind == "symbol" for one in given):
+        snapshots.refresh(server)
+    folders = tuple(map(Path, server.folders))
+    return Desk(tuple(given), tuple(server.snapshots.values()), folders, unheard)
+
+
+def gather(server: CodeFuseServer, desk: Desk) -> Gathered:
+    """Return what references point at; reads files and runs git, so it runs in a thread."""
+    gathered = Gathered(refused=list(desk.unheard))
+    for one in desk.given:
+        _LOOKING[one.kind](server, desk, one, gathered)
+    return gathered
+
+
+def shown_path(path: str, folders: Sequence[Path]) -> str:
+    """Return a path as it is told: from the workspace's folder on, where it lies in one."""
+    pure = PurePath(path)
+    around = [folder for folder in folders if pure.is_absolute() and pure.is_relative_to(folder)]
+    return pure.relative_to(max(around, key=lambda folder: len(folder.parts))).as_posix() if around else path
+
+
+def _given(server: CodeFuseServer, wanted: Wanted) -> Given:
+    kind = wanted.kind if wanted.kind in KINDS else ""
+    kind = kind or ("symbol" if wanted.name and wanted.range is None else "selection" if wanted.range else "file")
+    document = server.document(wanted.uri).frozen() if wanted.uri and kind != "diff" else None
+    return Given(wanted, kind, document)
+
+
+def _lines(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
+    """Add a file or a range of it."""
+    document = given.document
+    if document is None:
+        gathered.refused.append("A reference was left out, since it names no file.")
+        return
+    if rule := server.rule_against(document):
+        gathered.refused.append(f"A reference was left out. {rule}")
+        return
+    path = shown_path(server.path_of(document), desk.folders)
+    if not any(line.strip() for line in document.lines) or any("\0" in line for line in document.lines[:200]):
+        gathered.refused.append(f"A reference was left out. {path} {_what_is_wrong(document)}.")
+        return
+    span, label = LineSpan(0, len(document.lines)), ""
+    if given.wanted.range is not None:
+        span, label = _span(document, given.wanted.range)
+    language = document.language_id or language_of(path)
+    _add(gathered, Reference(path, language, "", label, given.kind), excerpt_of(document.lines, span))
+
+
+def _span(document: Document, where: types.Range) -> tuple[LineSpan, str]:
+    """Return the lines of a range; one that ends at the beginning of a line does not mean that line."""
+    (first, _), (last, column) = document.point(where.start), document.point(where.end)
+    last = last - 1 if column == 0 and last > first else last
+    return LineSpan(first, last + 1), f"lines {first + 1}-{last + 1}"
+
+
+def _what_is_wrong(document: Document) -> str:
+    if any("\0" in line for line in document.lines[:200]):
+        return "is no text"
+    path = to_fs_path(document.uri)
+    if path is None or document.version is not None:
+        return "is empty"
+    return "is empty" if Path(path).is_file() else "is a folder" if Path(path).is_dir() else "does not exist"
+
+
+def _symbol(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
+    """Add the definitions of a name."""
+    name = given.wanted.name or ""
+    deadline = time.monotonic() + SYMBOL_S
+    found = find_symbol(name, _texts(server, desk, given, deadline), deadline) if name else []
+    for symbol in found:
+        path, span = shown_path(symbol.document.path, desk.folders), symbol.found.span
+        label = f"{symbol.name}, lines {span.start + 1}-{span.stop}"
+        reference = Reference(path, symbol.document.language, "", label, "symbol")
+        _add(gathered, reference, excerpt_of(symbol.document.lines, span))
+    if not found and given.wanted.range is not None:
+        _lines(server, desk, given, gathered)  # where the client saw it
+    elif not found:
+        gathered.refused.append(f"No definition of '{name}' was found; it was left out.")
+
+
+def _texts(server: CodeFuseServer, desk: Desk, given: Given, deadline: float) -> Iterator[Snapshot]:
+    """Yield where a symbol may be defined: in its document, in the open ones, then in files, the nearest first."""
+    ignore, seen = server.suggester.surroundings.ignore, set()
+    if (document := given.document) is not None:
+        path = server.path_of(document)
+        seen.add(path)
+        if server.rule_against(document) is None:
+            yield Snapshot(path, document.language_id or language_of(path), 0, document.lines)
+    for opened in desk.opened:
+        if opened.path not in seen and ignore.rule_against(opened.path) is None:
+            seen.add(opened.path)
+            yield opened
+    chunks = server.remembered.paths.chunks(desk.folders, ignore.ignores_folder, deadline)
+    near = [PurePath(path).parent for path in seen]
+    files = [place.path for chunk in chunks for place in chunk.places if language_of(place.relative) != "plaintext"]
+    files.sort(key=lambda path: min((_distance(path.parent, one) for one in near), default=0))
+    for file in files:
+        if str(file) not in seen and ignore.reason_unasked(file) is None and (text := _read(file)):
+            yield Snapshot(str(file), language_of(file), 0, split_lines(text))
+
+
+def _distance(one: PurePath, other: PurePath) -> int:
+    """Return how many folders lie between two."""
+    shared = sum(1 for a, b in zip(one.parts, other.parts, strict=False) if a == b)
+    return len(one.parts) + len(other.parts) - 2 * shared
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES or not path.is_file():
+            return ""
+        return path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
+
+
+def _diagnostics(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
+    """Add the problems of a document, as the client told them."""
+    document = given.document
+    if document is not None and (rule := server.rule_against(document)):
+        gathered.refused.append(f"Problems were left out. {rule}")
+        return
+    path = shown_path(server.path_of(document), desk.folders) if document is not None else "the workspace"
+    text = given.wanted.text or ""
+    if not text.strip():
+        gathered.refused.append(f"No problems are known of {path}.")
+        return
+    reference = Reference(path, "", "", "problems", "diagnostics")
+    _add(gathered, reference, Excerpt(text))
+
+
+def _diff(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
+    """Add what is staged."""
+    named = to_fs_path(given.wanted.uri) if given.wanted.uri else None
+    folder = Path(named) if named else next(iter(desk.folders), None)
+    if folder is None:
+        gathered.refused.append("What is staged cannot be told: no folder is open.")
+        return
+    try:
+        staged = staged_diff(
+            folder if folder.is_dir() else folder.parent, server.suggester.surroundings.ignore.rule_against
+        )
+    except StagedUnknown as error:
+        gathered.refused.append(str(error))
+        return
+    gathered.refused += staged.left_out
+    if staged.diff:
+        _add(gathered, Reference("staged changes", "diff", "", "", "diff"), Excerpt(staged.diff))
+    elif not staged.left_out:
+        gathered.refused.append("Nothing is staged.")
+
+
+def _terminal(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
+    """Add what a terminal showed."""
+    text = plain_text(given.wanted.text or "")
+    if not text.strip():
+        gathered.refused.append("The terminal's output was left out, since none was given.")
+        return
+    _add(gathered, Reference(given.wanted.name or "terminal", "", "", "output", "terminal"), Excerpt(text))
+
+
+def _add(gathered: Gathered, reference: Reference, excerpt: Excerpt) -> None:
+    stop = len(excerpt.text) if excerpt.stop is None else excerpt.stop
+    if stop - excerpt.start > MAX_CHARS:
+        excerpt = Excerpt(excerpt.text[: excerpt.start + MAX_CHARS], excerpt.start)
+        gathered.refused.append(f"Only the first {MAX_CHARS:,} characters of {reference.name} are read.")
+    gathered.found.append((reference, excerpt))
+
+
+_LOOKING = {
+    "file": _lines,
+    "selection": _lines,
+    "symbol": _symbol,
+    "diagnostics": _diagnostics,
+    "diff": _diff,
+    "terminal": _terminal,
+}
