@@ -18,11 +18,12 @@ from codefuse_lsp.context.definitions import definitions
 from codefuse_lsp.context.similarity import words
 from codefuse_lsp.context.snippets import MAX_LINE_CHARS
 
+SMALL_CHARS = 120  # a unit shorter than this is worth no more for being short
 UNIT_LINES = 6  # that are taken or left together
 MAX_LINES = 20_000  # of a text; what is behind them is left out
 MAX_PARSED_CHARS = 400_000  # a longer text is told by its words alone
 HEAD, FILE_HEAD = 0.6, 2.0  # what a line is worth for what it is; a rare word that is asked about is worth 2 to 6
-BEGINNING, END = 0.3, 4.0  # what the first, or the last, unit is worth for its place; the others less and less
+BEGINNING, END = 0.3, 80.0  # what the first, or a terminal's last, unit is worth for its place; the others ever less
 AROUND = 0.35  # of what a unit's neighbours are worth: a line alone says little
 _DIFF_HEAD = re.compile(r"diff --git |--- |\+\+\+ |rename |new file|deleted file|Binary files ")
 
@@ -52,7 +53,7 @@ def trimmed(text: str, asked: frozenset[str], max_chars: int, *, language: str =
     lines = [line[:MAX_LINE_CHARS] for line in text.split("\n")]
     lines = lines[-MAX_LINES:] if kind == "terminal" else lines[:MAX_LINES]
     units = _units(lines, _heads(text, lines, language, kind), asked, kind)
-    order = sorted(units, key=lambda unit: (-unit.worth / math.sqrt(unit.chars + 1), unit.start))
+    order = sorted(units, key=lambda unit: (-unit.worth / math.sqrt(max(unit.chars, SMALL_CHARS)), unit.start))
     kept: set[int] = set()
     left = max_chars - len(_mark(len(lines)))
     for unit in order:
@@ -80,7 +81,7 @@ def _units(lines: Sequence[str], heads: dict[int, float], asked: frozenset[str],
     units = []
     for number, (start, stop) in enumerate(edges):
         around = max(told[max(0, number - 1) : number + 2])
-        place = END * 0.9 ** (len(edges) - 1 - number) if kind == "terminal" else BEGINNING * 0.9**number
+        place = END * 0.5 ** (len(edges) - 1 - number) if kind == "terminal" else BEGINNING * 0.9**number
         worth = max(told[number], AROUND * around) + place + heads.get(start, 0.0)
         chars = sum(len(line) + 1 for line in lines[start:stop])
         units.append(_Unit(start, stop, chars, worth if any(map(str.strip, lines[start:stop])) else 0.0))

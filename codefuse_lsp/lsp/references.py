@@ -42,7 +42,14 @@ class Given:
 
     wanted: Wanted
     kind: str
-    document: Document | None
+    documents: tuple[Document, ...]  # of a file that has only a name, one for each folder of the workspace
+
+    @property
+    def document(self) -> Document | None:
+        """The one that is open or lies on the disk, if any does; looks at the disk where there are several."""
+        if len(self.documents) == 1:
+            return self.documents[0]
+        return next((one for one in self.documents if one.version is not None or Path(one.path).is_file()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +97,25 @@ def shown_path(path: str, folders: Sequence[Path]) -> str:
 
 def _given(server: CodeFuseServer, wanted: Wanted) -> Given:
     kind = wanted.kind if wanted.kind in KINDS else ""
-    kind = kind or ("symbol" if wanted.name and wanted.range is None else "selection" if wanted.range else "file")
-    document = server.document(wanted.uri).frozen() if wanted.uri and kind != "diff" else None
-    return Given(wanted, kind, document)
+    kind = kind or ("selection" if wanted.range else "symbol" if wanted.name else "file")
+    uris = [wanted.uri] if wanted.uri else []
+    if not uris and kind == "file" and wanted.name:
+        uris = [(Path(folder) / wanted.name).as_uri() for folder in server.folders]
+    return Given(wanted, kind, tuple(server.document(uri).frozen() for uri in uris) if kind != "diff" else ())
 
 
 def _lines(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
     """Add a file or a range of it."""
     document = given.document
     if document is None:
-        gathered.refused.append("A reference was left out, since it names no file.")
+        name = given.wanted.name
+        sentence = f"There is no file {name} in the workspace." if name else "It names no file."
+        gathered.refused.append(f"A reference was left out. {sentence}")
         return
-    if rule := server.rule_against(document):
+    rule = server.rule_against(document)
+    if given.wanted.uri is None:  # named in words, which may come from anywhere
+        rule = rule or server.suggester.surroundings.ignore.reason_unasked(document.path)
+    if rule:
         gathered.refused.append(f"A reference was left out. {rule}")
         return
     path = shown_path(server.path_of(document), desk.folders)

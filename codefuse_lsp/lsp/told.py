@@ -12,21 +12,24 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import unquote
 
 from codefuse_lsp.answers import DEFAULT_CONTEXT_TOKENS, fitting_chat, request_for, stream_answer
 from codefuse_lsp.context.secrets import MIN_REPEATED_CHARS, Excerpt, conceal
 from codefuse_lsp.generation.request import Chunk, Priority, Usage
 from codefuse_lsp.lsp.protocol.references import Reference as Wanted
-from codefuse_lsp.lsp.references import Desk, gather, on_desk
+from codefuse_lsp.lsp.references import Desk, Gathered, gather, on_desk
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.prompts.chat import Reference, Round, Talk
-from codefuse_lsp.prompts.commands import COMMANDS, Expanded, expanded, help_text
+from codefuse_lsp.prompts.chat import Round, Talk
+from codefuse_lsp.prompts.commands import COMMANDS, expanded, help_text
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
+from codefuse_lsp.prompts.mentions import Mention, mentions
 from codefuse_lsp.prompts.telling import Telling, keys_of
 from codefuse_lsp.suggestions.requests import model_format
 
 RULES_CHARS_PER_TOKEN = 1  # of the context: about a third of it, whatever the text
+MOST_AGAIN = 12  # rounds whose references are looked up again, where it is not known how they were told
 NO_CODE = "The command is about code, and the message refers to none: refer to a selection or a file."
 
 
@@ -46,6 +49,11 @@ class Stored(Protocol):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What is known for a secret in it."""
+        ...
+
+    @property
+    def references(self) -> Sequence[Mapping[str, Any]]:
+        """What a question referred to, as the client named it."""
         ...
 
 
@@ -68,6 +76,7 @@ class _Kept:
     question: str
     answer: str = ""
     secrets: tuple[str, ...] = ()
+    references: tuple[Wanted, ...] = ()
 
 
 async def told(
@@ -81,16 +90,19 @@ async def told(
     asked = expanded(message)
     if asked.command is not None and asked.command.name == "help":
         return Told([], answer=help_text())
-    desk = on_desk(server, [*references, *_brought(asked, references)])
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
     context = ready.card.max_model_len or DEFAULT_CONTEXT_TOKENS
-    rounds = [*_rounds(before), _Kept(message)]
+    rounds = [*_rounds(server, before), _Kept(message, references=tuple(references))]
     telling = server.remembered.tellings.of(conversation)
-    work = (server, rounds, asked, desk, telling, context - server.settings.chat_max_tokens)
-    said = await asyncio.to_thread(_said, *work)
+    keys = await asyncio.to_thread(keys_of, [(one.question, one.answer) for one in rounds])
+    shared = min(telling.shared_with(keys), len(rounds) - 1)
+    first = max(shared, len(rounds) - 1 - MOST_AGAIN)
+    desks = [on_desk(server, _wanted(one.question, one.references)) for one in rounds[first:]]
+    room = context - server.settings.chat_max_tokens
+    said = await asyncio.to_thread(_said, server, rounds, desks, _Before(telling, keys, shared), room)
     fitting = await fitting_chat(server.connection, server.settings, said.talk, model)
-    server.remembered.tellings.keep(conversation, Telling(said.keys, fitting.talk, said.restorations))
+    server.remembered.tellings.keep(conversation, Telling(keys, fitting.talk, said.restorations))
     left_out = [*said.left_out, *fitting.left_out]
     return Told(left_out, said.restorations, fitting.prompt, model, fitting.answer_tokens)
 
@@ -112,53 +124,57 @@ class _Said:
     """A conversation without secrets, not yet made to fit."""
 
     talk: Talk
-    keys: tuple[str, ...]
     left_out: list[str]
     restorations: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """How the conversation was told, and how many of its rounds are told so again."""
+
+    telling: Telling
+    keys: tuple[str, ...]
+    shared: int
+
+
 def _said(
-    server: CodeFuseServer, rounds: Sequence[_Kept], asked: Expanded, desk: Desk, telling: Telling, room_tokens: int
+    server: CodeFuseServer, rounds: Sequence[_Kept], desks: Sequence[Desk], before: _Before, room_tokens: int
 ) -> _Said:
     """Return what may be told; reads files, so it runs in a thread.
 
     What was a secret in an earlier round is one still, though the reference that told so is not there any more.
     """
-    gathered = gather(server, desk)
-    left_out = [*_remarks(asked, desk, rounds), *gathered.refused]
-    rules, cut = _rules(server, desk.folders, room_tokens)
-    left_out += [cut] if cut and len(rounds) == 1 else []
-    pieces = [Excerpt(piece, told=one.secrets) for one in rounds for piece in (_question(one.question), one.answer)]
-    excerpts = [*pieces, Excerpt(rules), *(excerpt for _, excerpt in gathered.found)]
-    shown = server.suggester.surroundings.redacted(excerpts)
-    texts = [one.text for one in shown]
-    questions, answers = texts[: len(pieces) : 2], texts[1 : len(pieces) : 2]
-    found = [replace(one, text=text) for (one, _), text in zip(gathered.found, texts[len(pieces) + 1 :], strict=True)]
-    system = "\n\n".join(filter(None, [server.settings.system_prompt.strip(), texts[len(pieces)]]))
-    talk = _talk(system, questions, answers, found)
-    keys = keys_of([(one.question, one.answer) for one in rounds])
-    secrets = shown[0].restorations
+    gathered = [gather(server, desk) for desk in desks]
+    rules, cut = _rules(server, desks[-1].folders, room_tokens)
+    left_out = [*_remarks(rounds, gathered[-1]), *gathered[-1].refused, *([cut] if len(rounds) == 1 else [])]
+    said = [Excerpt(piece, told=one.secrets) for one in rounds for piece in (_question(one.question), one.answer)]
+    referred = [excerpt for one in gathered for _, excerpt in one.found]
+    shown = server.suggester.surroundings.redacted([Excerpt(rules), *said, *referred])
+    secrets, texts = shown[0].restorations, iter([one.text for one in shown])
+    system = "\n\n".join(filter(None, [server.settings.system_prompt.strip(), next(texts)]))
+    told_rounds = [Round(next(texts), (), next(texts)) for _ in rounds]
+    for number, one in enumerate(gathered, len(rounds) - len(gathered)):
+        references = tuple(replace(reference, text=next(texts)) for reference, _ in one.found)
+        told_rounds[number] = replace(told_rounds[number], references=references)
     known = {name: secret for name, secret in secrets.items() if len(secret) >= MIN_REPEATED_CHARS}
-    shared = min(telling.shared_with(keys), len(rounds) - 1)
-    talk = telling.goes_on(talk, shared, lambda text: conceal(text, known))
-    return _Said(talk, keys, left_out, {**telling.restorations, **secrets} if shared else secrets)
+    talk = Talk(tuple(told_rounds), system)
+    if before.shared:
+        talk = before.telling.goes_on(talk, before.shared, lambda text: conceal(text, known))
+        secrets = {**before.telling.restorations, **secrets}
+    return _Said(talk, list(filter(None, left_out)), secrets)
 
 
-def _talk(system: str, questions: Sequence[str], answers: Sequence[str], references: Sequence[Reference]) -> Talk:
-    rounds = [Round(question, (), answer) for question, answer in zip(questions, answers, strict=True)]
-    return Talk((*rounds[:-1], replace(rounds[-1], references=tuple(references))), system)
-
-
-def _rounds(turns: Sequence[Stored]) -> list[_Kept]:
+def _rounds(server: CodeFuseServer, turns: Sequence[Stored]) -> list[_Kept]:
     """Return the rounds of kept turns; a question without an answer is a round, an answer without a question none."""
     rounds: list[_Kept] = []
     for turn in turns:
         if turn.role != "bot":
-            rounds.append(_Kept(turn.text, secrets=tuple(turn.secrets)))
+            wanted = tuple(server.protocol.from_wire(one, Wanted) for one in turn.references)
+            rounds.append(_Kept(turn.text, secrets=tuple(turn.secrets), references=wanted))
         elif rounds:
             last = rounds[-1]
             answer = f"{last.answer}\n\n{turn.text}" if last.answer else turn.text
-            rounds[-1] = _Kept(last.question, answer, tuple(dict.fromkeys([*last.secrets, *turn.secrets])))
+            rounds[-1] = replace(last, answer=answer, secrets=tuple(dict.fromkeys([*last.secrets, *turn.secrets])))
     return rounds
 
 
@@ -166,19 +182,33 @@ def _question(message: str) -> str:
     return expanded(message).text
 
 
-def _brought(asked: Expanded, references: Sequence[Wanted]) -> list[Wanted]:
-    """Return what a command is about and the user has not given."""
-    kind = asked.command.brings if asked.command is not None else ""
-    return [Wanted(kind=kind)] if kind == "diff" and all(one.kind != kind for one in references) else []
+def _wanted(message: str, references: Sequence[Wanted]) -> list[Wanted]:
+    """Return what a message refers to: what came with it, what its words mention, and what its command is about."""
+    wanted = list(references)
+    for one in mentions(message):
+        if not any(_is_named(one, given) for given in references):
+            wanted.append(Wanted(kind=one.kind, name=one.name or None))
+    command = expanded(message).command
+    if command is not None and command.brings == "diff" and all(one.kind != "diff" for one in wanted):
+        wanted.append(Wanted(kind="diff"))
+    return wanted
 
 
-def _remarks(asked: Expanded, desk: Desk, rounds: Sequence[_Kept]) -> list[str]:
+def _is_named(mention: Mention, given: Wanted) -> bool:
+    """Return whether a reference that came with a message is what its words mention."""
+    if mention.kind == "file":
+        return (unquote(given.uri or "")).endswith(f"/{mention.name}")
+    return given.kind == mention.kind and (given.name or "") == mention.name
+
+
+def _remarks(rounds: Sequence[_Kept], gathered: Gathered) -> list[str]:
     """Return what the user is to know of their command."""
+    asked = expanded(rounds[-1].question)
     if asked.unknown:
         names = ", ".join(f"/{one.name}" for one in COMMANDS)
         return [f"There is no command /{asked.unknown}, so it was sent as text. There are {names}."]
-    lacks_code = asked.command is not None and asked.command.needs_code and not asked.argument
-    return [NO_CODE] if lacks_code and not desk.given and len(rounds) == 1 else []
+    needs_code = asked.command is not None and asked.command.needs_code and not asked.argument
+    return [NO_CODE] if needs_code and len(rounds) == 1 and not (gathered.found or gathered.refused) else []
 
 
 def _rules(server: CodeFuseServer, folders: Sequence[Path], room_tokens: int) -> tuple[str, str]:
