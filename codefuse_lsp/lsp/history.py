@@ -29,6 +29,7 @@ class History:
         self._opening: asyncio.Task[Conversations] | None = None
         self._told = ""
         self._answering: dict[str, asyncio.Task[object]] = {}  # the newest of each conversation
+        self.unfinished: dict[str, Callable[[Conversations], None]] = {}  # answers, and how each is written down
         self._references: OrderedDict[str, Any] = OrderedDict()  # by question
 
     async def opened(self) -> Conversations:
@@ -94,9 +95,14 @@ class History:
                 del self._answering[conversation]
 
     async def close(self) -> None:
-        """Close the history, if it was opened."""
+        """Write down what is being said, and close the history, if it was opened."""
         if self._opening is not None and self._opening.done() and not self._opening.cancelled():
-            await asyncio.to_thread(self._opening.result().close)
+            await asyncio.to_thread(self._close, self._opening.result())
+
+    def _close(self, conversations: Conversations) -> None:
+        for write in list(self.unfinished.values()):
+            write(conversations)
+        conversations.close()
 
     def _tell_problem(self, conversations: Conversations) -> None:
         if conversations.problem and conversations.problem != self._told:

@@ -23,9 +23,11 @@ class Keeping:
         self._history, self._answer = history, answer
         self._text = self._written = ""
         self._secrets: Collection[str] = ()
+        self._reason: FinishReason = "cancelled"
         self._over = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._finishing: asyncio.Task[None] | None = None
+        history.unfinished[answer] = self.write_at_once
 
     def secrets(self, known: Collection[str]) -> None:
         """Take what is known for a secret in the round."""
@@ -42,6 +44,10 @@ class Keeping:
         self._finishing = asyncio.create_task(self._finish(reason))
         await asyncio.shield(self._finishing)
 
+    def write_at_once(self, conversations: Conversations) -> None:
+        """Write down all that was said by the time that this process ends; for a thread."""
+        conversations.write(self._answer, self._text, self._reason, self._secrets)
+
     async def _write(self) -> None:
         while self._text != self._written and not self._over.is_set():
             text = self._text
@@ -51,7 +57,9 @@ class Keeping:
                 await asyncio.wait_for(self._over.wait(), PAUSE_S)
 
     async def _finish(self, reason: FinishReason) -> None:
+        self._reason = reason
         self._over.set()
         if self._writing is not None:
             await asyncio.wait({self._writing})
         await self._history.do(Conversations.write, self._answer, self._text, reason, self._secrets)
+        self._history.unfinished.pop(self._answer, None)

@@ -136,11 +136,11 @@ class CodeFuseServer(LanguageServer):
             await self._register_for_configuration()
 
     async def end(self) -> None:
-        """Let go of the model and close the history."""
+        """Close the history and let go of the model."""
+        await self.history.close()
         if hasattr(self, "connection"):
             await self.suggester.close()
             await self.connection.close()
-        await self.history.close()
 
     async def read_client_settings(self) -> None:
         """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""
