@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_lsp.chat_document import WRITING, escaped, parse, print_text, print_turns, writing_line
+from codefuse_lsp.chat_document.turns import WRITING, escaped, parse, print_text, print_turns, writing_line
 from codefuse_lsp.markdown import closing_line
 
 HEADINGS = ("## You", "## CodeFuse", "\\## You", "##  codefuse ##", "# You", "## Your turn", "x\u2028## You")

@@ -1,4 +1,4 @@
-r"""A chat as a Markdown text that any editor can show: a heading for each turn. Text in, turns out, and back again.
+r"""The turns of a chat document: a heading for each. Text in, turns out, and back again.
 
     ## You
 
