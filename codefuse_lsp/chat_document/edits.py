@@ -75,18 +75,16 @@ def ended(lines: Sequence[str], said: Sequence[str]) -> LineEdit | None:
 
 
 def taken_back(lines: Sequence[str]) -> LineEdit | None:
-    """Return the edit that takes the place of an answer away again, where nothing was said."""
+    """Return the edit that takes the place of an answer away again; an answer that has begun is ended instead."""
     place = writing_line(lines)
     if place is None:
         return None
-    start = place
-    while start > 0 and not lines[start - 1].strip():
-        start -= 1
-    if start > 0 and lines[start - 1].rstrip() == HEADINGS["bot"]:
-        start -= 1
-        start -= start > 0 and not lines[start - 1].strip()
-        return LineEdit(start, place + 1, ())
-    return LineEdit(place, place + 1, ())
+    written = [number for number in range(place) if lines[number].strip()]
+    if not written or lines[written[-1]].rstrip() != HEADINGS["bot"]:
+        return ended(lines, ())
+    start = written[-1]
+    start -= start > 0 and not lines[start - 1].strip()  # the blank line that came with it
+    return LineEdit(start, place + 1, ())
 
 
 def apply(lines: Sequence[str], edit: LineEdit) -> list[str]:

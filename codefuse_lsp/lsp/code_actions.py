@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from lsprotocol import types
 
+from codefuse_lsp.lsp import chat_document
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
@@ -26,11 +27,13 @@ TITLES = {EXPLAIN: "Explain", WRITE_TESTS: "Write tests"}
 
 def register(server: CodeFuseServer) -> None:
     """Offer code actions."""
-    options = types.CodeActionOptions(code_action_kinds=list(KINDS.values()), resolve_provider=True)
+    options = types.CodeActionOptions(code_action_kinds=[*KINDS.values(), chat_document.KIND], resolve_provider=True)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def code_action(ls: CodeFuseServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         document = ls.document(params.text_document.uri)
+        if chat_document.is_chat(document.uri):
+            return chat_document.actions(ls, document, params.context.only)
         target = Target(document.uri, params.range, document.version)
         if not any(line.strip() for line in document.lines):
             return []
@@ -38,7 +41,9 @@ def register(server: CodeFuseServer) -> None:
             return []
         fitting = [EXPLAIN] if ls.notebook(document) is not None else list(TITLES)  # no test can import a cell
         wanted = [name for name in fitting if _is_wanted(KINDS[name], params.context.only)]
-        return [_offer(name, target, ls) for name in wanted]
+        return [_offer(name, target, ls) for name in wanted] + chat_document.opening_actions(
+            ls, target, params.context.only
+        )
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(ls: CodeFuseServer, action: types.CodeAction) -> types.CodeAction:

@@ -13,6 +13,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
     chat,
     chat_completion,
+    chat_document,
     code_actions,
     commands,
     completion,
@@ -51,7 +52,7 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    chats = (chat, chat_completion, conversations)
+    chats = (chat, chat_completion, chat_document, conversations)
     for capability in (open_documents, notebooks, inline_completion, code_actions, commands, *chats):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
