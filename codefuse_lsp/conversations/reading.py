@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from codefuse_lsp.conversations import search
-from codefuse_lsp.conversations.turns import ConversationError, FinishReason, StoredTurn, Summary, branch
+from codefuse_lsp.conversations.turns import (
+    ConversationError,
+    FinishReason,
+    StoredTurn,
+    Summary,
+    branch,
+    path_to,
+    unknown_turn,
+)
 from codefuse_lsp.conversations.writers import is_running
 
+MOST_IDS = 500  # in one query
 _COUNT = "(SELECT count(*) FROM turns WHERE conversation = conversations.id)"
 _SUMMARY = f"conversations.id, title, updated, {_COUNT}"
 
@@ -21,44 +31,62 @@ def unknown_conversation() -> ConversationError:
     return ConversationError("There is no such conversation; it may have been deleted.")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Turns of a branch: the last `limit` of the one that holds `through`, or of those before, or up to, a turn."""
+
+    conversation: str
+    through: str | None = None
+    before: str | None = None
+    end: str | None = None
+    limit: int | None = None
+
+
 def turns(
-    database: sqlite3.Connection,
-    conversation: str,
-    through: str | None,
-    unwritten: Mapping[str, tuple[str, ...]],
-) -> list[StoredTurn]:
-    """Return a branch; `unwritten` are secrets by turn beside those of the table."""
+    database: sqlite3.Connection, wanted: Wanted, unwritten: Mapping[str, tuple[str, ...]]
+) -> tuple[list[StoredTurn], int]:
+    """Return turns of a branch and how many there are before them; `unwritten` are secrets beside the table's."""
     query = "SELECT id, parent FROM turns WHERE conversation = ? ORDER BY serial"
-    parents: dict[str, str | None] = dict(database.execute(query, (conversation,)))
-    if not parents and through is not None:
+    parents: dict[str, str | None] = dict(database.execute(query, (wanted.conversation,)))
+    if not parents and (wanted.through or wanted.before or wanted.end):
         raise unknown_conversation()
-    path = branch(parents, through)
+    path = _path(parents, wanted)
+    earlier = 0 if wanted.limit is None else max(0, len(path) - wanted.limit)
+    path = path[earlier:]
     places: dict[str | None, list[str]] = {}
     for turn, parent in parents.items():
         places.setdefault(parent, []).append(turn)
-    query = "SELECT id, role, created, finish_reason, writer, refs, text FROM turns WHERE conversation = ?"
-    rows = {row[0]: row[1:] for row in database.execute(query, (conversation,))}
-    known = _secrets(database, conversation)
+    columns = "id, role, created, finish_reason, writer, refs, text"
+    rows = {row[0]: row[1:] for row in _each(database, f"SELECT {columns} FROM turns WHERE id IN", path)}
+    known: dict[str, list[str]] = {}
+    written = _each(database, "SELECT rowid, turn, secret FROM secrets WHERE turn IN", path)
+    for _, turn, secret in sorted(written):
+        known.setdefault(turn, []).append(secret)
     found = []
     for turn in path:
         role, created, reason, writer, refs, text = rows[turn]
         secrets = (*known.get(turn, ()), *unwritten.get(turn, ()))
-        parent = parents[turn]
+        parent, siblings = parents[turn], tuple(places[parents[turn]])
         reason = _reason(role, reason, writer)
-        siblings = tuple(places[parent])
         found.append(StoredTurn(turn, role, text, secrets, parent, created, reason, _references(refs), siblings))
-    return found
+    return found, earlier
 
 
-def _secrets(database: sqlite3.Connection, conversation: str) -> dict[str, list[str]]:
-    query = (
-        "SELECT turn, secret FROM secrets WHERE turn IN (SELECT id FROM turns WHERE conversation = ?)"
-        " ORDER BY secrets.rowid"
-    )
-    found: dict[str, list[str]] = {}
-    for turn, secret in database.execute(query, (conversation,)):
-        found.setdefault(turn, []).append(secret)
-    return found
+def _path(parents: dict[str, str | None], wanted: Wanted) -> list[str]:
+    last = wanted.end or wanted.before
+    if last is None:
+        return branch(parents, wanted.through)
+    if last not in parents:
+        raise unknown_turn()
+    path = path_to(parents, last)
+    return path if wanted.end else path[:-1]
+
+
+def _each(database: sqlite3.Connection, query: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query that ends with a list of ids; SQLite takes a limited number of them at once."""
+    for start in range(0, len(ids), MOST_IDS):
+        some = ids[start : start + MOST_IDS]
+        yield from database.execute(f"{query} ({','.join('?' * len(some))})", some)
 
 
 def _reason(role: str, reason: FinishReason, writer: str) -> FinishReason:
@@ -78,7 +106,7 @@ def place_of(database: sqlite3.Connection, conversation: str, turn: str) -> tupl
     if row := database.execute(query, (turn, conversation)).fetchone():
         return row[0], row[1]
     summary(database, conversation)
-    raise ConversationError("There is no such turn in this conversation; it may have been deleted.")
+    raise unknown_turn()
 
 
 def newest_answer(database: sqlite3.Connection, conversation: str) -> str | None:

@@ -97,17 +97,27 @@ class Conversations:
         self.write(begun.answer, answer, "stop", secrets)
         return begun.answer
 
-    def turns(self, conversation: str, through: str | None = None) -> list[StoredTurn]:
-        """Return the branch that holds the turn `through`, to its newest end; None is the newest of all.
+    def turns(self, conversation: str, through: str | None = None, limit: int | None = None) -> list[StoredTurn]:
+        """Return the last turns of the branch that holds `through`, to its newest end; None is the newest of all.
 
         An unknown conversation has no turns. Raises ConversationError for an unknown turn.
         """
-        return self._done(lambda database: reading.turns(database, conversation, through, self._unwritten))
+        return self.page(conversation, through, None, limit)[0]
 
-    def turns_to(self, conversation: str, end: str) -> list[StoredTurn]:
-        """Return the turns from the first to `end`; raises ConversationError where it is unknown."""
-        turns = self.turns(conversation, end)
-        return turns[: 1 + next(at for at, turn in enumerate(turns) if turn.id == end)]
+    def turns_to(self, conversation: str, end: str, limit: int | None = None) -> list[StoredTurn]:
+        """Return the last turns up to `end`; raises ConversationError where it is unknown."""
+        wanted = reading.Wanted(conversation, end=end, limit=limit)
+        return self._done(lambda database: reading.turns(database, wanted, self._unwritten))[0]
+
+    def page(
+        self, conversation: str, through: str | None = None, before: str | None = None, limit: int | None = None
+    ) -> tuple[list[StoredTurn], int]:
+        """Return the last turns of a branch, or the last before one of them, and how many there are before these.
+
+        Raises ConversationError for an unknown turn.
+        """
+        wanted = reading.Wanted(conversation, through, before, limit=limit)
+        return self._done(lambda database: reading.turns(database, wanted, self._unwritten))
 
     def summary(self, conversation: str) -> Summary:
         """Return what a list shows of a conversation; raises ConversationError where it is unknown."""

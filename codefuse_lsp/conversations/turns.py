@@ -19,6 +19,11 @@ class ConversationError(CodeFuseError):
     """There is no such conversation or turn, or it cannot be gone on from there."""
 
 
+def unknown_turn() -> ConversationError:
+    """Return the error for a turn that is not there."""
+    return ConversationError("There is no such turn in this conversation; it may have been deleted.")
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
     """One side's part in a conversation.
@@ -75,7 +80,7 @@ def branch(parents: dict[str, str | None], through: str | None) -> list[str]:
     if through is None:
         return path_to(parents, next(reversed(parents), None))
     if through not in parents:
-        raise ConversationError("There is no such turn in this conversation; it may have been deleted.")
+        raise unknown_turn()
     end, behind = through, {through}
     for turn, parent in parents.items():  # parents come before their children
         if parent in behind:

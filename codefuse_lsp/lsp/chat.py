@@ -30,6 +30,7 @@ from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.told import answered, told
 
 MOST_MESSAGE_CHARS = 200_000  # of a question: more than a model reads; what is longer is a file to refer to
+MOST_TOLD = 400  # turns that a model may be told of: more than any has room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def register(server: CodeFuseServer) -> None:
             kept = kept_references(ls, references)
             begun = await ls.history.do(Conversations.begin, conversation, message, parent, kept)
             ls.history.remember(begun.question, references)
-            turns = await ls.history.do(Conversations.turns_to, conversation, begun.question)
+            turns = await ls.history.do(Conversations.turns_to, conversation, begun.question, MOST_TOLD)
             return Asked(begun, message, references, turns[:-1])
 
         async with ls.history.answering(conversation, alone=parent is None):

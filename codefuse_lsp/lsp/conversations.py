@@ -19,6 +19,7 @@ from codefuse_lsp.lsp.protocol.references import Reference
 from codefuse_lsp.lsp.server import CodeFuseServer
 
 MOST_ITEMS = 200  # of a page
+MOST_TURNS = 1000  # of a branch at once
 MOST_QUERY_CHARS = 1000
 MOST_TITLE_CHARS = 200
 
@@ -33,14 +34,19 @@ def register(server: CodeFuseServer) -> None:
         return wire.ListResult([_item(one) for one in found], total)
 
     @server.feature(wire.OPEN)
-    async def open_branch(ls: CodeFuseServer, params: wire.BranchParams) -> wire.OpenResult:
-        summary, turns = await _branch(ls, params)
+    async def open_branch(ls: CodeFuseServer, params: wire.OpenParams) -> wire.OpenResult:
+        if not 1 <= params.limit <= MOST_TURNS:
+            raise ConversationError(f"limit is {params.limit}; it can be from 1 to {MOST_TURNS}.")
+        summary = await ls.history.do(Conversations.summary, params.conversation_id)
+        wanted = (params.conversation_id, params.turn_id, params.before_turn_id, params.limit)
+        turns, earlier = await ls.history.do(Conversations.page, *wanted)
         told = await asyncio.to_thread(_turns, ls, turns)
-        return wire.OpenResult(summary.id, summary.title, _ms(summary.updated), told)
+        return wire.OpenResult(summary.id, summary.title, _ms(summary.updated), told, earlier)
 
     @server.feature(wire.EXPORT)
     async def export(ls: CodeFuseServer, params: wire.BranchParams) -> wire.ExportResult:
-        summary, turns = await _branch(ls, params)
+        summary = await ls.history.do(Conversations.summary, params.conversation_id)
+        turns = await ls.history.do(Conversations.turns, params.conversation_id, params.turn_id)
         return wire.ExportResult(await asyncio.to_thread(markdown, summary.title, turns))
 
     @server.feature(wire.DELETE)
@@ -58,7 +64,7 @@ def register(server: CodeFuseServer) -> None:
     async def regenerate(ls: CodeFuseServer, params: wire.RegenerateParams) -> ChatResult:
         async def begin() -> Asked:
             begun = await ls.history.do(Conversations.answer_again, params.conversation_id, params.turn_id)
-            *before, question = await ls.history.do(Conversations.turns_to, begun.conversation, begun.question)
+            *before, question = await _turns_to(ls, begun.conversation, begun.question)
             return Asked(begun, question.text, _references(ls, question), before)
 
         async with ls.history.answering(params.conversation_id, alone=False):
@@ -69,7 +75,7 @@ def register(server: CodeFuseServer) -> None:
         message = chat.checked(params.message)
 
         async def begin() -> Asked:
-            *before, former = await ls.history.do(Conversations.turns_to, params.conversation_id, params.turn_id)
+            *before, former = await _turns_to(ls, params.conversation_id, params.turn_id)
             references = _references(ls, former) if params.references is None else params.references
             kept = chat.kept_references(ls, references)
             begun = await ls.history.do(Conversations.ask_beside, params.conversation_id, params.turn_id, message, kept)
@@ -100,9 +106,8 @@ async def _title(server: CodeFuseServer, params: wire.RenameParams) -> str:
     return title_of(turns[0].text if turns else "")
 
 
-async def _branch(server: CodeFuseServer, params: wire.BranchParams) -> tuple[Summary, list[StoredTurn]]:
-    summary = await server.history.do(Conversations.summary, params.conversation_id)
-    return summary, await server.history.do(Conversations.turns, params.conversation_id, params.turn_id)
+async def _turns_to(server: CodeFuseServer, conversation: str, turn: str) -> list[StoredTurn]:
+    return await server.history.do(Conversations.turns_to, conversation, turn, chat.MOST_TOLD)
 
 
 def _item(summary: Summary) -> wire.ConversationItem:

@@ -159,6 +159,20 @@ async def test_a_question_asked_after_an_earlier_turn_begins_a_branch(window: Wi
     ]
 
 
+async def test_a_long_branch_is_opened_a_page_at_a_time(window: Window, far_end: FarEnd) -> None:
+    far_end.says("Yes.")
+    name = (await say(window, "0?"))["conversationId"]
+    for number in range(1, 4):
+        await say(window, f"{number}?", conversationId=name)
+    last = await do(window, "/open", conversationId=name, limit=3)
+    assert [turn["text"] for turn in last["turns"]] == ["Yes.", "3?", "Yes."] and last["earlier"] == 5
+    before = last["turns"][0]["turnId"]
+    page = await do(window, "/open", conversationId=name, limit=3, beforeTurnId=before)
+    assert [turn["text"] for turn in page["turns"]] == ["1?", "Yes.", "2?"] and page["earlier"] == 2
+    rest = await do(window, "/open", conversationId=name, beforeTurnId=page["turns"][0]["turnId"])
+    assert [turn["text"] for turn in rest["turns"]] == ["0?", "Yes."] and rest["earlier"] == 0
+
+
 async def test_a_second_question_waits_for_no_first_in_its_conversation(window: Window, far_end: FarEnd) -> None:
     far_end.says("One.")
     first = await say(window, "first?")
@@ -332,6 +346,8 @@ async def test_what_cannot_be_is_refused_in_a_sentence(window: Window, far_end: 
         ("codefuse/conversations", {"query": "x" * 1001}, "longer than 1000"),
         ("codefuse/conversations/open", {"conversationId": "nobody"}, "no such conversation"),
         ("codefuse/conversations/open", {"conversationId": name, "turnId": "none"}, "no such turn"),
+        ("codefuse/conversations/open", {"conversationId": name, "limit": 0}, "limit is 0"),
+        ("codefuse/conversations/open", {"conversationId": name, "beforeTurnId": "none"}, "no such turn"),
         ("codefuse/conversations/export", {"conversationId": "nobody"}, "no such conversation"),
         ("codefuse/conversations/delete", {"conversationId": "nobody"}, "no such conversation"),
         ("codefuse/conversations/delete", {"conversationId": name, "turnId": "none"}, "no such turn"),

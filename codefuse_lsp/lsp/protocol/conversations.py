@@ -56,6 +56,16 @@ class BranchParams:
 
 
 @attrs.define
+class OpenParams:
+    """A branch, as in BranchParams: its last turns, or with `beforeTurnId` the last ones before that one."""
+
+    conversation_id: str
+    turn_id: str | None = None
+    before_turn_id: str | None = None
+    limit: int = 200
+
+
+@attrs.define
 class ConversationTurn:
     """One turn; `created` in milliseconds since the epoch.
 
@@ -77,12 +87,13 @@ class ConversationTurn:
 
 @attrs.define
 class OpenResult:
-    """A branch."""
+    """Turns of a branch, and how many there are before them."""
 
     conversation_id: str
     title: str
     updated: int
     turns: Sequence[ConversationTurn]
+    earlier: int
 
 
 @attrs.define
@@ -136,7 +147,7 @@ class ExportResult:
 
 METHODS = (
     request(LIST, ListParams | None, ListResult)
-    | request(OPEN, BranchParams, OpenResult)
+    | request(OPEN, OpenParams, OpenResult)
     | request(DELETE, BranchParams, DeleteResult)
     | request(REGENERATE, RegenerateParams, ChatResult)
     | request(EDIT, EditParams, ChatResult)
