@@ -16,7 +16,7 @@ from codefuse_lsp.context import secrets
 from codefuse_lsp.errors import QuestionTooLong
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority
-from codefuse_lsp.prompts.budget import FAR_END_RESERVE, TokenEstimate
+from codefuse_lsp.prompts.budget import FAR_END_RESERVE, careful_tokens
 from codefuse_lsp.prompts.chat import Talk, chat_prompt
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, restorer
 from codefuse_lsp.prompts.shortening import bare, losses, shortened
@@ -68,7 +68,8 @@ async def fitting_chat(connection: Connection, settings: Settings, talk: Talk, m
     async def count(prompt: Prompt) -> int:
         counted = await connection.count_tokens(prompt.text)
         if counted is None:
-            return int(TokenEstimate().tokens_in(len(prompt.text)) / (1 - FAR_END_RESERVE)) + 1
+            estimate = await asyncio.to_thread(careful_tokens, prompt.text)
+            return int(estimate / (1 - FAR_END_RESERVE)) + MESSAGE_TOKENS * len(prompt.messages)
         return counted + MESSAGE_TOKENS * len(prompt.messages)
 
     return await fitted_chat(talk, model, count, context, settings.chat_max_tokens)

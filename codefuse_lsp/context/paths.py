@@ -16,9 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, islice, takewhile
 from pathlib import Path
 from typing import Self
+
+from codefuse_lsp.context.grammars import GRAMMARS
+from codefuse_lsp.context.languages import language_of
 
 MOST_PATHS = 100_000
 MOST_DEPTH = 24
@@ -27,6 +30,8 @@ REFRESH_S = 15.0  # a new file is seen this late at most, and later where buildi
 REFRESH_FACTOR = 20  # an index is not built for more than a twentieth of the time
 CHUNK = 500  # paths that are matched between two looks at the clock
 MOST_MATCHES = 400  # of one kind, that are ranked by their length
+THREAD = "paths of the workspace"
+MOST_NEAR = 4
 SKIPPED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache"})
 
 
@@ -105,7 +110,7 @@ class Paths:
             self._index = built  # it is read while it grows
         self._is_building, self._news = True, threading.Event()
         build = (built, ignores_folder, self._news)
-        threading.Thread(target=self._build, args=build, name="paths of the workspace", daemon=True).start()
+        threading.Thread(target=self._build, args=build, name=THREAD, daemon=True).start()
 
     def _build(self, index: _Index, ignores_folder: Callable[[Path], bool], news: threading.Event) -> None:
         try:
@@ -118,6 +123,22 @@ class Paths:
                 if self._index.folders == index.folders:
                     self._index, self._is_building = index, False
             news.set()
+
+
+def nearest(chunks: Sequence[Chunk], near: Sequence[str], at_most: int) -> list[Place]:
+    """Return the files in languages that have a grammar, those first that have most folders in common with `near`."""
+    around = [path.split("/")[:-1] for path in list(near)[:MOST_NEAR]]
+    code = (place for chunk in chunks for place in chunk.places if language_of(place.relative) in GRAMMARS)
+    return heapq.nsmallest(at_most, code, key=lambda place: _distance(place.relative.split("/")[:-1], around))
+
+
+def _distance(folders: Sequence[str], around: Sequence[Sequence[str]]) -> int:
+    """Return how many folders lie between some and the nearest of others; from the top where there are no others."""
+    return min((len(folders) + len(other) - 2 * _shared(folders, other) for other in around), default=len(folders))
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def matching(chunks: Sequence[Chunk], letters: str, at_most: int, deadline: float = float("inf")) -> list[Place]:

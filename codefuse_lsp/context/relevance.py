@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codefuse_lsp.context.definitions import definitions
 from codefuse_lsp.context.similarity import words
@@ -21,10 +22,11 @@ from codefuse_lsp.context.snippets import MAX_LINE_CHARS
 SMALL_CHARS = 120  # a unit shorter than this is worth no more for being short
 UNIT_LINES = 6  # that are taken or left together
 MAX_LINES = 20_000  # of a text; what is behind them is left out
-MAX_PARSED_CHARS = 400_000  # a longer text is told by its words alone
+MAX_PARSED_CHARS = 200_000  # a longer text is told by its words alone
 HEAD, FILE_HEAD = 0.6, 2.0  # what a line is worth for what it is; a rare word that is asked about is worth 2 to 6
 BEGINNING, END = 0.3, 80.0  # what the first, or a terminal's last, unit is worth for its place; the others ever less
 AROUND = 0.35  # of what a unit's neighbours are worth: a line alone says little
+_MARK = re.compile(r"… \d+ lines? left out …")
 _DIFF_HEAD = re.compile(r"diff --git |--- |\+\+\+ |rename |new file|deleted file|Binary files ")
 
 
@@ -50,10 +52,7 @@ def trimmed(text: str, asked: frozenset[str], max_chars: int, *, language: str =
     """
     if len(text) <= max_chars:
         return text
-    lines = [line[:MAX_LINE_CHARS] for line in text.split("\n")]
-    lines = lines[-MAX_LINES:] if kind == "terminal" else lines[:MAX_LINES]
-    units = _units(lines, _heads(text, lines, language, kind), asked, kind)
-    order = sorted(units, key=lambda unit: (-unit.worth / math.sqrt(max(unit.chars, SMALL_CHARS)), unit.start))
+    lines, order = _ranked(text, asked, language, kind)
     kept: set[int] = set()
     left = max_chars - len(_mark(len(lines)))
     for unit in order:
@@ -62,6 +61,21 @@ def trimmed(text: str, asked: frozenset[str], max_chars: int, *, language: str =
             kept.update(range(unit.start, unit.stop))
             left -= cost
     return _joined(lines, kept) if kept else ""
+
+
+@lru_cache(maxsize=8)  # the same texts are cut again where a first plan does not fit
+def _ranked(text: str, asked: frozenset[str], language: str, kind: str) -> tuple[tuple[str, ...], tuple[_Unit, ...]]:
+    """Return the lines of a text, and the units of them, the most telling first."""
+    lines = tuple(line[:MAX_LINE_CHARS] for line in text.split("\n"))
+    lines = lines[-MAX_LINES:] if kind == "terminal" else lines[:MAX_LINES]
+    units = _units(lines, _heads(text, lines, language, kind), asked, kind)
+    return lines, tuple(sorted(units, key=lambda u: (-u.worth / math.sqrt(max(u.chars, SMALL_CHARS)), u.start)))
+
+
+def is_part(shorter: str, text: str) -> bool:
+    """Return whether a text is what `trimmed` has left of another."""
+    lines = iter([line[:MAX_LINE_CHARS] for line in text.split("\n")])
+    return all(_MARK.fullmatch(line) or line in lines for line in shorter.removesuffix("\n").split("\n"))
 
 
 def _heads(text: str, lines: Sequence[str], language: str, kind: str) -> dict[int, float]:

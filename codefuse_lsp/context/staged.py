@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from codefuse_lsp.errors import CodeFuseError
@@ -89,7 +90,7 @@ def paths_in(section: str) -> list[str]:
 
 def _sections(diff: str) -> Iterator[str]:
     edges = [match.start() for match in re.finditer(r"^diff --git ", diff, re.M)]
-    for start, stop in zip(edges, [*edges[1:], len(diff)], strict=True):
+    for start, stop in pairwise([*edges, len(diff)]):
         yield diff[start:stop]
 
 

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
+import attrs
 from lsprotocol import types
 
 from codefuse_lsp.context.paths import matching
@@ -81,13 +82,22 @@ def register(server: CodeFuseServer) -> None:
         text = params.text[:MOST_TEXT_CHARS]
         before = text[: column_at(text.replace("\n", " ").replace("\r", " "), max(0, params.offset), UTF16)]
         if command := _COMMAND.match(before):
-            return CompleteResult(_commands(command[1], _units(before) - len(command[1]), _units(before)))
+            return CompleteResult(
+                _spaced(_commands(command[1], _units(before) - len(command[1]), _units(before)), text[len(before) :])
+            )
         found = _MENTION.search(before)
         if found is None:
             return CompleteResult([])
         asked = _Asked(found[2].strip('"'), found[1] or "", _units(before[: found.start()]), _units(before))
         seen = _before(ls, params)
-        return CompleteResult(await asyncio.to_thread(_choices, ls, asked, seen))
+        return CompleteResult(_spaced(await asyncio.to_thread(_choices, ls, asked, seen), text[len(before) :]))
+
+
+def _spaced(choices: list[CompletionChoice], after: str) -> list[CompletionChoice]:
+    """Return the choices without the blank at their end where one follows already."""
+    if not after[:1].isspace():
+        return choices
+    return [attrs.evolve(one, insert_text=one.insert_text.rstrip()) for one in choices]
 
 
 def _commands(typed: str, start: int, end: int) -> list[CompletionChoice]:

@@ -7,15 +7,18 @@ sizes.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from codefuse_lsp.context.languages import language_of
+from codefuse_lsp.context.paths import nearest
 from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.snippets import Document as Snapshot
 from codefuse_lsp.context.staged import StagedUnknown, staged_diff
@@ -25,6 +28,7 @@ from codefuse_lsp.context.terminal import plain_text
 from codefuse_lsp.lsp import snapshots
 from codefuse_lsp.lsp.document import Document, split_lines
 from codefuse_lsp.lsp.protocol.references import Reference as Wanted
+from codefuse_lsp.lsp.published import as_text
 from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.prompts.chat import Reference
@@ -32,7 +36,9 @@ from codefuse_lsp.prompts.chat import Reference
 MAX_REFERENCES = 64  # of a question
 MAX_CHARS = 1 << 20  # of a reference; the rest of a longer one is left out
 MAX_FILE_BYTES = 400_000  # of a file that nobody opened, in which a symbol is looked for
+MOST_SEARCHED = 5_000  # such files, the nearest
 SYMBOL_S = 1.5  # to look for a symbol in the workspace
+_SEPARATOR = re.compile(r"\W+")
 KINDS = ("file", "selection", "symbol", "diagnostics", "diff", "terminal")
 
 
@@ -42,6 +48,7 @@ class Given:
 
     wanted: Wanted
     kind: str
+    text: str  # that goes with it
     documents: tuple[Document, ...]  # of a file that has only a name, one for each folder of the workspace
 
     @property
@@ -72,7 +79,8 @@ class Gathered:
 
 def on_desk(server: CodeFuseServer, wanted: Sequence[Wanted]) -> Desk:
     """Take what references name out of the editor's documents; for the event loop."""
-    given = [_given(server, one) for one in wanted[:MAX_REFERENCES]]
+    frozen: dict[str, Document] = {}
+    given = [_given(server, one, frozen) for one in wanted[:MAX_REFERENCES]]
     unheard = (f"Only {MAX_REFERENCES} references are read.",) if len(wanted) > MAX_REFERENCES else ()
     if any(one.kind == "symbol" for one in given):
         snapshots.refresh(server)
@@ -84,8 +92,24 @@ def gather(server: CodeFuseServer, desk: Desk) -> Gathered:
     """Return what references point at; reads files and runs git, so it runs in a thread."""
     gathered = Gathered(refused=list(desk.unheard))
     for one in desk.given:
+        before = len(gathered.found)
         _LOOKING[one.kind](server, desk, one, gathered)
+        if len(gathered.found) > before and one.document is not None:
+            _rules_near(server, desk, Path(server.path_of(one.document)), gathered)
     return gathered
+
+
+def _rules_near(server: CodeFuseServer, desk: Desk, path: Path, gathered: Gathered) -> None:
+    """Add the rules that hold for the folder of a file below the workspace's own, where the user trusts it."""
+    root = server.workspace_root(path.as_uri()) if path.is_absolute() else None
+    if root is None or not (server.trusted and server.settings.project_rules):
+        return
+    ignore = server.suggester.surroundings.ignore
+    found = server.remembered.rules.near(path, root, lambda one: ignore.reason_unasked(one) is None)
+    name = shown_path(str(found[0]), desk.folders) if found else ""
+    if found and all(reference.path != name for reference, _ in gathered.found):
+        label = f"(rules for {found[0].parent.relative_to(root).as_posix()}/)"
+        _add(gathered, Reference(name, "markdown", "", label, "rules"), Excerpt(found[1]))
 
 
 def shown_path(path: str, folders: Sequence[Path]) -> str:
@@ -95,13 +119,19 @@ def shown_path(path: str, folders: Sequence[Path]) -> str:
     return pure.relative_to(max(around, key=lambda folder: len(folder.parts))).as_posix() if around else path
 
 
-def _given(server: CodeFuseServer, wanted: Wanted) -> Given:
+def _given(server: CodeFuseServer, wanted: Wanted, frozen: dict[str, Document]) -> Given:
     kind = wanted.kind if wanted.kind in KINDS else ""
     kind = kind or ("selection" if wanted.range else "symbol" if wanted.name else "file")
-    uris = [wanted.uri] if wanted.uri else []
+    uris = [wanted.uri] if wanted.uri and kind != "diff" else []
     if not uris and kind == "file" and wanted.name:
         uris = [(Path(folder) / wanted.name).as_uri() for folder in server.folders]
-    return Given(wanted, kind, tuple(server.document(uri).frozen() for uri in uris) if kind != "diff" else ())
+    for uri in uris:
+        if uri not in frozen:  # which copies its lines
+            frozen[uri] = server.document(uri).frozen()
+    text = wanted.text or ""
+    if kind == "diagnostics" and not text.strip() and wanted.uri:
+        text = as_text(server.published.get(unquote(wanted.uri), ()))
+    return Given(wanted, kind, text, tuple(frozen[uri] for uri in uris))
 
 
 def _lines(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
@@ -174,42 +204,36 @@ def _texts(server: CodeFuseServer, desk: Desk, given: Given, deadline: float) ->
             seen.add(opened.path)
             yield opened
     chunks = server.remembered.paths.chunks(desk.folders, ignore.ignores_folder, deadline)
-    near = [PurePath(path).parent for path in seen]
-    files = [place.path for chunk in chunks for place in chunk.places if language_of(place.relative) != "plaintext"]
-    files.sort(key=lambda path: min((_distance(path.parent, one) for one in near), default=0))
-    for file in files:
-        if str(file) not in seen and ignore.reason_unasked(file) is None and (text := _read(file)):
-            yield Snapshot(str(file), language_of(file), 0, split_lines(text))
+    name = _SEPARATOR.split((given.wanted.name or "").removesuffix("()"))[-1].encode("utf-8", "replace")
+    for place in nearest(chunks, [shown_path(path, desk.folders) for path in seen], MOST_SEARCHED):
+        if str(place.path) not in seen and ignore.reason_unasked(place.path) is None:
+            text = _text_with(name, place.path)
+            yield Snapshot(str(place.path), language_of(place.relative), 0, split_lines(text))
 
 
-def _distance(one: PurePath, other: PurePath) -> int:
-    """Return how many folders lie between two."""
-    shared = sum(1 for a, b in zip(one.parts, other.parts, strict=False) if a == b)
-    return len(one.parts) + len(other.parts) - 2 * shared
-
-
-def _read(path: Path) -> str:
+def _text_with(name: bytes, path: Path) -> str:
+    """Return the text of a file that has a name in it, '' of any other."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES or not path.is_file():
             return ""
-        return path.read_bytes().decode("utf-8-sig", "replace")
+        content = path.read_bytes()
     except OSError:
         return ""
+    return content.decode("utf-8-sig", "replace") if name in content else ""
 
 
 def _diagnostics(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
-    """Add the problems of a document, as the client told them."""
+    """Add the problems of a document, as the client told them or as they were published from here."""
     document = given.document
     if document is not None and (rule := server.rule_against(document)):
         gathered.refused.append(f"Problems were left out. {rule}")
         return
     path = shown_path(server.path_of(document), desk.folders) if document is not None else "the workspace"
-    text = given.wanted.text or ""
-    if not text.strip():
+    if not given.text.strip():
         gathered.refused.append(f"No problems are known of {path}.")
         return
     reference = Reference(path, "", "", "problems", "diagnostics")
-    _add(gathered, reference, Excerpt(text))
+    _add(gathered, reference, Excerpt(given.text))
 
 
 def _diff(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
@@ -235,7 +259,7 @@ def _diff(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) 
 
 def _terminal(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
     """Add what a terminal showed."""
-    text = plain_text(given.wanted.text or "")
+    text = plain_text(given.text)
     if not text.strip():
         gathered.refused.append("The terminal's output was left out, since none was given.")
         return

@@ -51,6 +51,7 @@ class Talk:
     system: str = ""
     dropped: int = 0  # of the rounds, the oldest, which are not told
     digest: str = ""  # what is told in their place
+    older: int = 0  # rounds before all these, of which nothing is told
 
     @property
     def asked(self) -> Round:

@@ -7,15 +7,16 @@ The caller counts tokens. Knows nothing of them, nor of models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from codefuse_lsp.context.relevance import score, trimmed
+from codefuse_lsp.context.relevance import is_part, score, trimmed
 from codefuse_lsp.context.similarity import words
 from codefuse_lsp.prompts.chat import Reference, Round, Talk
 from codefuse_lsp.prompts.digest import digest
 
 REFERENCE_SHARE = 0.6  # of what the question leaves, for what it refers to, where the rounds before it want the rest
+AGAIN_SHARE = 0.15  # of it, for each of those that stand in the prompt already, in part
 LOW_SHARE = 0.6  # of the room for old rounds that is filled again when some are dropped
 DIGEST_SHARE = 0.35  # of that, for what stands in their place
 LEAST_REFERENCE_CHARS = 256  # a shorter excerpt says too little: it is left out
@@ -30,7 +31,8 @@ def shortened(talk: Talk, room_chars: int) -> Talk:
     free = max(0, room_chars - len(talk.system) - _size(question) - TURN_CHARS)
     past = sum(map(_size, talk.past)) + len(talk.digest)
     wanted = sum(map(_reference_size, talk.asked.references))
-    references = _fitted(talk.asked.references, asked, max(free - past, int(free * REFERENCE_SHARE)))
+    again, fresh = _again(talk), max(free - past, int(free * REFERENCE_SHARE))
+    references = _fitted(talk.asked.references, asked, fresh, dict.fromkeys(again, int(free * AGAIN_SHARE)))
     free -= sum(map(_reference_size, references)) if wanted else 0
     told = replace(talk.asked, references=references)
     if past <= free:
@@ -47,8 +49,8 @@ def bare(talk: Talk) -> Talk:
 def losses(wanted: Talk, told: Talk) -> list[str]:
     """Return what the user is to know: which rounds, and how much of what was referred to, the model is not told."""
     parts = []
-    if told.dropped:
-        oldest = "question" if told.dropped == 1 else f"{told.dropped} questions"
+    if missing := told.dropped + told.older:
+        oldest = "question" if missing == 1 else f"{missing} questions"
         parts.append(f"the oldest {oldest} with what was answered" + (" (but for a digest)" if told.digest else ""))
     kept = {(one.kind, one.path, one.label): one.text for one in told.asked.references}
     for one in wanted.asked.references:
@@ -84,14 +86,31 @@ def _squeezed(this: Round, asked: frozenset[str], room_chars: int) -> Round:
     return replace(this, references=references, answer=trimmed(this.answer, asked, max(0, left)).rstrip("\n"))
 
 
-def _fitted(references: Sequence[Reference], asked: frozenset[str], room_chars: int) -> tuple[Reference, ...]:
-    """Return references cut to what the question is about; where there is too little room for all, the best of them."""
+def _again(talk: Talk) -> list[Reference]:
+    """Return what the question refers to that was told before, cut, and has not changed since."""
+    told = {(one.kind, one.path, one.label): one.text for this in talk.past for one in this.references}
+    wanted = ((one, told.get((one.kind, one.path, one.label), "")) for one in talk.asked.references)
+    return [one for one, before in wanted if before and is_part(before, one.text)]
+
+
+def _fitted(
+    references: Sequence[Reference],
+    asked: frozenset[str],
+    room_chars: int,
+    most_chars: Mapping[Reference, int] | None = None,
+) -> tuple[Reference, ...]:
+    """Return references cut to what the question is about; where there is too little room for all, the best of them.
+
+    `most_chars` is how much room some of them get at most.
+    """
     wanted = [reference for reference in references if reference.text.strip()]
     most = max(0, room_chars // LEAST_REFERENCE_CHARS)
     if sum(map(_reference_size, wanted)) > room_chars and len(wanted) > most:
         best = sorted(range(len(wanted)), key=lambda n: (-score(wanted[n].text, asked), n))[:most]
         wanted = [wanted[number] for number in sorted(best)]
-    rooms = _shared([_reference_size(reference) for reference in wanted], room_chars)
+    most_of = most_chars or {}
+    sizes = [min(_reference_size(one), most_of.get(one, room_chars)) for one in wanted]
+    rooms = _shared(sizes, room_chars)
     cut = [_cut(reference, asked, room) for reference, room in zip(wanted, rooms, strict=True)]
     return tuple(reference for reference in cut if reference.text)
 

@@ -27,6 +27,26 @@ class Telling:
     talk: Talk = field(default_factory=lambda: Talk((Round(""),)))
     restorations: Mapping[str, str] = field(default_factory=dict)
 
+    def since(self, key: str) -> Telling:
+        """Return it without the rounds before that of a key; nothing where that is not among them."""
+        if key not in self.keys:
+            return Telling()
+        first = self.keys.index(key)
+        talk = replace(self.talk, rounds=self.talk.rounds[first:], dropped=max(0, self.talk.dropped - first))
+        return replace(self, keys=self.keys[first:], talk=talk)
+
+    def without(self, is_forbidden: Callable[[Reference], bool]) -> Telling:
+        """Return it without the excerpts of files that must not be told of any more."""
+        talk = self.talk
+        forbidden = {one for this in talk.rounds for one in this.references if is_forbidden(one)}
+        if not forbidden:
+            return self
+        rounds = (
+            replace(this, references=tuple(one for one in this.references if one not in forbidden))
+            for this in talk.rounds
+        )
+        return replace(self, talk=replace(talk, rounds=tuple(rounds), digest=""))
+
     def shared_with(self, keys: Sequence[str]) -> int:
         """Return how many rounds at the beginning are the same."""
         pairs = zip(self.keys, keys, strict=False)

@@ -220,3 +220,26 @@ async def test_a_chat_document_is_written_into_as_the_editor_can_take_it(
         edits = edit.changes[uri]
     assert [item.new_text.split("\n")[1] for item in edits] == ["## CodeFuse"]
     await client.workspace_execute_command_async(types.ExecuteCommandParams("codefuse.chat.stop", [uri]))
+
+
+async def test_commands_and_references_are_offered_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    commands = await client.protocol.send_request_async("codefuse/chat/commands", None)
+    assert "explain" in [command["name"] for command in commands]
+    document, _ = show(client, "shop.py", "def refund(): return '🍕'‸\n")
+    params = {"text": "🍕 @symbol:ref", "offset": 14, "textDocument": {"uri": document.uri}}
+    (item,) = (await client.protocol.send_request_async("codefuse/chat/complete", params)).items
+    assert (item.label, item.kind, item.start, item.end) == ("refund", "symbol", 3, 14)
+    far_end.says("It pays back.")
+    reference = {"uri": item.reference.uri, "kind": item.reference.kind, "name": item.reference.name}
+    asked = {"message": "/explain", "references": [reference]}
+    result = await client.protocol.send_request_async("codefuse/chat", asked)
+    assert (result.text, list(result.leftOut)) == ("It pays back.", [])
+    assert "`shop.py` refund, lines 1-1:\n```python\ndef refund(): return '🍕'\n```" in far_end.asked[-1].prompt
+
+
+async def test_a_selection_is_told_in_the_lines_that_the_client_means(client: LanguageClient, far_end: FarEnd) -> None:
+    document, end = show(client, "wide.py", "PIZZA = '🍕'; area = 5‸\n")
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": end.character}}
+    asked = {"message": "well?", "references": [{"uri": document.uri, "range": where, "kind": "selection"}]}
+    await client.protocol.send_request_async("codefuse/chat", asked)
+    assert "`wide.py` lines 1-1:\n```python\nPIZZA = '🍕'; area = 5\n```" in far_end.asked[-1].prompt

@@ -205,9 +205,44 @@ async def test_rules_enter_the_system_text_where_the_workspace_is_trusted(
 
 async def test_rules_that_are_too_long_are_told_once(open_window: OpenWindow, far_end: FarEnd, tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_text("".join(f"Rule {number}.\n" for number in range(2000)))
+    far_end.says("So.")
     window = await open_window(trusted=True)
     first = await say(window, "well?")
     (sentence,) = first["leftOut"]
     assert "rules are longer" in sentence and "AGENTS.md" in sentence
     second = await say(window, "and?", conversationId=first["conversationId"])
     assert second["leftOut"] == [] and "Rule 0." in far_end.asked[-1].prompt
+
+
+async def test_rules_of_a_folder_below_go_with_what_lies_in_it(
+    open_window: OpenWindow, far_end: FarEnd, tmp_path: Path
+) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "AGENTS.md").write_text("Use signals.\n")
+    (tmp_path / "web" / "shop.py").write_text(SHOP)
+    reference = {"uri": (tmp_path / "web" / "shop.py").as_uri()}
+    far_end.says("So.")
+    window = await open_window(trusted=True)
+    first = await say(window, "well?", reference)
+    assert "`web/AGENTS.md` (rules for web/):\n```markdown\nUse signals.\n```" in far_end.asked[-1].prompt
+    assert far_end.asked[-1].prompt.startswith("<|role_start|>human")
+    await say(window, "and?", reference, conversationId=first["conversationId"])
+    assert far_end.asked[-1].prompt.count("Use signals.") == 1
+    await say(await open_window(), "well?", reference)
+    assert "Use signals." not in far_end.asked[-1].prompt
+
+
+async def test_a_file_that_is_ignored_by_now_is_not_told_of_again(
+    open_window: OpenWindow, far_end: FarEnd, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    far_end.says("So.")
+    window = await open_window()
+    first = await say(window, "well?", {"uri": (tmp_path / "shop.py").as_uri()})
+    (tmp_path / ".codefuseignore").write_text("shop.py\n")
+    window.open((tmp_path / "shop.py").as_uri(), "python", SHOP)
+    for _ in range(100):  # rules are looked at again after a second
+        await say(window, "and?", conversationId=first["conversationId"])
+        if "class Shop" not in far_end.asked[-1].prompt:
+            return
+    raise AssertionError("it is still told")

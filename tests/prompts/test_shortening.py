@@ -61,6 +61,20 @@ def test_a_long_reference_is_cut_to_what_the_question_is_about_before_the_rounds
     assert losses(talk, told) == ["To fit the model's context, left out: parts of long.py lines 1-400."]
 
 
+def test_what_was_told_in_part_and_has_not_changed_takes_little_room_again() -> None:
+    first = shortened(Talk((Round("where is value_321?", (LONG,)),)), 3000).asked
+    talk = Talk((replace(first, answer="There."), Round("and value_77?", (LONG,))))
+    told = shortened(talk, 3600)
+    assert told.dropped == 0 and told.rounds[0].references == first.references
+    (again,) = told.asked.references
+    assert "value_77 = 77\n" in again.text and len(again.text) < 600
+    changed = replace(LONG, text=LONG.text.replace("value_1 = 1", "value_1 = 2"))
+    (fresh,) = shortened(
+        replace(talk, rounds=(talk.rounds[0], Round("and value_77?", (changed,)))), 3600
+    ).asked.references
+    assert len(fresh.text) > 1000
+
+
 def test_of_too_many_references_those_that_the_question_is_about_stay() -> None:
     many = tuple(Reference(f"f{n}.py", "python", f"area_{n} = {n}\n" * 60) for n in range(30))
     told = shortened(Talk((Round("what is area_17?", many),)), 2000)
