@@ -37,7 +37,8 @@ TABLES = (
         text TEXT NOT NULL
     )
     """,
-    "CREATE INDEX turns_of_conversation ON turns (conversation, serial)",
+    # with all that a branch is found by, so that no text is read for it
+    "CREATE INDEX turns_of_conversation ON turns (conversation, serial, id, parent)",
     "CREATE INDEX conversations_by_time ON conversations (updated)",
 )
 SECRETS = "CREATE TABLE IF NOT EXISTS secrets (turn TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY (turn, secret))"

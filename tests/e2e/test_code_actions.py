@@ -41,7 +41,7 @@ async def test_only_the_kinds_that_are_wanted_are_offered(
 
 async def test_the_kinds_are_announced(window: Window) -> None:
     provider = window.server["capabilities"]["codeActionProvider"]
-    assert set(provider["codeActionKinds"]) == {EXPLAIN, TESTS}
+    assert set(provider["codeActionKinds"]) == {EXPLAIN, TESTS, "source.codefuse.chat"}
     assert provider["resolveProvider"] is True
     commands = window.server["capabilities"]["executeCommandProvider"]["commands"]
     assert {"codefuse.explain", "codefuse.writeTests", "codefuse.accepted"} <= set(commands)
