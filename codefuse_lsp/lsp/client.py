@@ -45,12 +45,12 @@ class Client(Publishing):
             return False
         return True
 
-    async def shows(self, uri: str) -> bool:
+    async def shows(self, uri: str, *, take_focus: bool = False) -> bool:
         """Return whether the client has shown a document."""
         window = self.client_capabilities.window
         if not (window and window.show_document and window.show_document.support):
             return False
-        asked = self.window_show_document_async(types.ShowDocumentParams(uri, take_focus=False))
+        asked = self.window_show_document_async(types.ShowDocumentParams(uri, take_focus=take_focus))
         try:
             return bool((await self.within_reason(asked)).success)
         except (ClientSilent, JsonRpcException):

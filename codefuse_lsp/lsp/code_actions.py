@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 from lsprotocol import types
 
+from codefuse_lsp.lsp import chat_document
 from codefuse_lsp.lsp.actions.new_files import target_languages
-from codefuse_lsp.lsp.actions.offering import Offer, offers
+from codefuse_lsp.lsp.actions.offering import Offer, may_be_told, offers
 from codefuse_lsp.lsp.actions.table import BY_NAME, KINDS, Action
 from codefuse_lsp.lsp.actions.workspace_edits import uri_of
 from codefuse_lsp.lsp.protocol.actions import Target
@@ -25,14 +26,19 @@ WRITE_TESTS = "codefuse.writeTests"  # what data without an action's name is for
 
 def register(server: CodeFuseServer) -> None:
     """Offer code actions."""
-    options = types.CodeActionOptions(code_action_kinds=KINDS, resolve_provider=True)
+    options = types.CodeActionOptions(code_action_kinds=[*KINDS, chat_document.KIND], resolve_provider=True)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def code_action(ls: CodeFuseServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-        document = ls.document(params.text_document.uri).frozen()
+        document, only = ls.document(params.text_document.uri).frozen(), params.context.only
+        if chat_document.is_chat(document.uri):
+            return chat_document.actions(ls, document, only)
         languages = target_languages(ls, document.language_id or "")
         found = await asyncio.to_thread(offers, ls, document, params.range, params.context, languages)
-        return [_action(offer, ls) for offer in found]
+        actions = [_action(offer, ls) for offer in found]
+        if await asyncio.to_thread(may_be_told, ls, document):
+            actions += chat_document.opening_actions(ls, Target(document.uri, params.range, document.version), only)
+        return actions
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(ls: CodeFuseServer, action: types.CodeAction) -> types.CodeAction:

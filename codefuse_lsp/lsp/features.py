@@ -15,9 +15,11 @@ from codefuse_lsp.lsp import (
     apply_block,
     chat,
     chat_completion,
+    chat_document,
     code_actions,
     commands,
     completion,
+    conversations,
     edit,
     feedback,
     inline_completion,
@@ -39,6 +41,8 @@ CAPABILITIES = (
     apply_block,
     chat,
     chat_completion,
+    chat_document,
+    conversations,
 )
 
 

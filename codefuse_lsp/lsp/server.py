@@ -18,7 +18,6 @@ from pygls.uris import to_fs_path
 from codefuse_lsp import __version__, config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document as Snapshot
-from codefuse_lsp.conversations import Conversations
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
 from codefuse_lsp.lsp.actions.findings import Findings
@@ -26,6 +25,7 @@ from codefuse_lsp.lsp.client import Client, ClientSilent
 from codefuse_lsp.lsp.consent import Consents
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document, path_in
+from codefuse_lsp.lsp.history import History
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.own_actions import OwnActions
@@ -87,7 +87,7 @@ class CodeFuseServer(Client):
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
         self.read_notebooks: dict[str, object] = {}  # by uri; how they were last read, for those who take snapshots
-        self._history: asyncio.Task[Conversations] | None = None
+        self.history = History(config.data_dir() / "conversations.sqlite3", lambda problem: self._warn([problem]))
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
 
@@ -129,27 +129,19 @@ class CodeFuseServer(Client):
         await self._read_workspace_files()
         self._warn(await asyncio.to_thread(self.own_actions.read_users))
         self.connection.start()
-        conversations = await self.conversations()
+        await self.history.opened()
         await self.read_client_settings()
         self._may_warn = True
-        self._warn([conversations.problem] if conversations.problem else [])
+        self._warn([])
         if _supports_dynamic_configuration(self.client_capabilities):
             await self._register_for_configuration()
 
     async def end(self) -> None:
-        """Let go of the model and close the history."""
+        """Close the history and let go of the model."""
+        await self.history.close()
         if hasattr(self, "connection"):
             await self.suggester.close()
             await self.connection.close()
-        if self._history is not None and self._history.done() and not self._history.cancelled():
-            await asyncio.to_thread(self._history.result().close)
-
-    async def conversations(self) -> Conversations:
-        """Return the chat history; whoever needs it first opens it, which a slow disk may take its time for."""
-        if self._history is None:
-            path = config.data_dir() / "conversations.sqlite3"
-            self._history = asyncio.create_task(asyncio.to_thread(Conversations, path))
-        return await asyncio.shield(self._history)
 
     async def read_client_settings(self) -> None:
         """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
 
 from tests.e2e.far_end import FarEnd
@@ -229,6 +230,72 @@ async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarE
     deltas = [value for token, value in client.heard if token == "chat"]
     assert result.text == "".join(delta["text"] for delta in deltas) == "One and two."
     assert result.finishReason == "stop"
+
+
+async def ask(client: LanguageClient, method: str, **params: Any) -> Any:
+    return await client.protocol.send_request_async(f"codefuse/{method}", params)
+
+
+async def test_conversations_are_gone_on_with_in_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("```go\npackage a\n```\n")
+    asked = await ask(client, "chat", message=f"Which of them are you, {client.editor}?")
+    name = asked.conversationId
+    (block,) = asked.codeBlocks
+    assert (block.language, block.code, block.start, block.end) == ("go", "package a\n", 0, 20)
+    assert asked.firstTokenMs >= asked.waitedMs >= 0
+
+    far_end.says("Another.")
+    again = await ask(client, "conversations/regenerate", conversationId=name, turnId=asked.turnId)
+    edited = await ask(
+        client,
+        "conversations/edit",
+        conversationId=name,
+        turnId=asked.questionId,
+        message="Who?",
+        partialResultToken="e",
+    )
+    assert "".join(value["text"] for token, value in client.heard if token == "e") == edited.text == "Another."
+    branched = await ask(client, "chat", conversationId=name, parentTurnId=again.turnId, message="And?")
+    opened = await ask(client, "conversations/open", conversationId=name, turnId=again.turnId)
+    assert [turn.turnId for turn in opened.turns][-2:] == [branched.questionId, branched.turnId]
+    assert opened.turns[1].siblings == [asked.turnId, again.turnId] and opened.earlier == 0
+    assert opened.turns[0].siblings == [asked.questionId, edited.questionId]
+
+    found = await ask(client, "conversations", query=f"which {client.editor}")
+    assert (found.total, found.items[0].conversationId, found.items[0].turns) == (1, name, 7)
+    assert (await ask(client, "conversations/rename", conversationId=name, title="A")).title == "A"
+    exported = await ask(client, "conversations/export", conversationId=name)
+    assert exported.markdown.startswith("# A\n\n## You\n\nWhich of them")
+    assert (await ask(client, "conversations/delete", conversationId=name)).deleted is True
+    with pytest.raises(JsonRpcException, match="no such conversation") as refusal:
+        await ask(client, "conversations/open", conversationId=name)
+    assert refusal.value.code == types.LSPErrorCodes.RequestFailed
+
+
+async def test_a_chat_document_is_written_into_as_the_editor_can_take_it(
+    client: LanguageClient, far_end: FarEnd
+) -> None:
+    far_end.says("Because.")
+    uri = (Path(client.root) / "why.codefuse-chat.md").as_uri()
+    document = types.TextDocumentItem(uri, types.LanguageKind.Markdown, 1, "## You\n\nWhy?\n")
+    client.text_document_did_open(types.DidOpenTextDocumentParams(document))
+    (lens,) = await client.text_document_code_lens_async(types.CodeLensParams(types.TextDocumentIdentifier(uri)))
+    assert (lens.command.title, lens.range.start.line) == ("Send", 0)
+    assert await offered(client, types.TextDocumentIdentifier(uri), "source.codefuse.chat")
+    assert lens.command.command in client.result.capabilities.execute_command_provider.commands
+    client.heard.clear()
+    assert await client.workspace_execute_command_async(
+        types.ExecuteCommandParams(lens.command.command, lens.command.arguments)
+    )
+    edit = next(edit for kind, edit in client.heard if kind == "edit")
+    if edit.document_changes:
+        (change,) = edit.document_changes
+        assert (change.text_document.uri, change.text_document.version) == (uri, 1)
+        edits = change.edits
+    else:
+        edits = edit.changes[uri]
+    assert [item.new_text.split("\n")[1] for item in edits] == ["## CodeFuse"]
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("codefuse.chat.stop", [uri]))
 
 
 async def test_commands_and_references_are_offered_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:

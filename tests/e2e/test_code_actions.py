@@ -53,7 +53,7 @@ async def test_only_the_kinds_that_are_wanted_are_offered(
 
 async def test_the_kinds_are_announced(window: Window) -> None:
     provider = window.server["capabilities"]["codeActionProvider"]
-    assert set(provider["codeActionKinds"]) == {FIX, *ON_CODE, *OTHERS}
+    assert set(provider["codeActionKinds"]) == {FIX, *ON_CODE, *OTHERS, "source.codefuse.chat"}
     assert provider["resolveProvider"] is True
     commands = window.server["capabilities"]["executeCommandProvider"]["commands"]
     ours = ["explain", "writeTests", "fix", "document", "simplify", "review", "clearReview", "translate", "accepted"]

@@ -48,12 +48,15 @@ def offers(
     is_message = (document.language_id or "") in MESSAGES or document.uri.endswith(f"/{MESSAGE_FILE}")
     wanted = [action for action in ACTIONS if is_wanted(action.kind, context.only)]
     fitting = [action for action in wanted if (action.where is Where.MESSAGES) == is_message]
-    if not fitting or (not is_message and not any(line.strip() for line in document.lines)):
-        return []
-    if not is_message and server.rule_against(document) is not None:
+    if not fitting or not (is_message or may_be_told(server, document)):
         return []
     given = Target(document.uri, range, document.version)
     return [offer for action in fitting for offer in _offers_of(server, action, document, given, context, languages)]
+
+
+def may_be_told(server: CodeFuseServer, document: Document) -> bool:
+    """Return whether a document holds something, and nothing that must not be told."""
+    return any(line.strip() for line in document.lines) and server.rule_against(document) is None
 
 
 def is_wanted(kind: str, only: Sequence[str] | None) -> bool:
