@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors"},
     "context": set(),
-    "prompts": {"context"},
+    "edits": {"context", "prompts"},
     "markdown": set(),
     "chat_document": {"markdown"},
     "prompts": {"context", "markdown"},

@@ -103,7 +103,7 @@ async def test_a_folder_without_a_repository_is_named(open_window: OpenWindow, f
     folder = tmp_path / "plain"
     folder.mkdir()
     window = await open_window()
-    with pytest.raises(EditorError, match="plain lies in no git repository"):
+    with pytest.raises(EditorError, match="plain is in no git repository"):
         await window.request("codefuse/commitMessage", {"uri": folder.as_uri()})
 
 
