@@ -16,9 +16,9 @@ from codefuse_lsp.lsp import chat_document
 from codefuse_lsp.lsp.actions.new_files import target_languages
 from codefuse_lsp.lsp.actions.offering import Offer, may_be_told, offers
 from codefuse_lsp.lsp.actions.table import BY_NAME, KINDS, Action
-from codefuse_lsp.lsp.actions.workspace_edits import uri_of
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import uri_of
 
 SHOW = "codefuse.show"  # a file that an edit has made: editors write it without a word
 WRITE_TESTS = "codefuse.writeTests"  # what data without an action's name is for

@@ -8,7 +8,6 @@ from lsprotocol import types
 
 from codefuse_lsp.lsp.actions.own import own_action
 from codefuse_lsp.lsp.actions.table import ACTIONS, Action, Where
-from codefuse_lsp.lsp.actions.workspace_edits import uri_of
 from codefuse_lsp.lsp.code_actions import SHOW
 from codefuse_lsp.lsp.inline_completion import asked_in
 from codefuse_lsp.lsp.protocol.actions import Target
@@ -21,6 +20,7 @@ from codefuse_lsp.lsp.protocol.suggestions import (
     WhyRecord,
 )
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import uri_of
 
 CLEAR_REVIEW = "codefuse.clearReview"
 

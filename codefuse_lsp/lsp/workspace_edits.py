@@ -1,4 +1,4 @@
-"""Edits as the client takes them: hunks of a document as one versioned `WorkspaceEdit`, which is one step to undo.
+"""Edits as the client takes them: lines, hunks or a new file as one versioned `WorkspaceEdit`, one step to undo.
 
 Knows nothing of why a text changes.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lsprotocol import types
 
+from codefuse_lsp.context.definitions import LineSpan
 from codefuse_lsp.edits.hunks import Hunk
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol.edit import HunkItem
@@ -34,6 +35,20 @@ def edit_of(
     return versioned(document.uri, document.version, items, capabilities, confirm)
 
 
+def lines_edit(
+    document: Document, span: LineSpan, new: Sequence[str], capabilities: types.ClientCapabilities
+) -> types.WorkspaceEdit:
+    """Return the edit that puts lines, with their ends, in place of those of `span`."""
+    change = types.TextEdit(range_of(document, span.start, span.stop), "".join(new))
+    return versioned(document.uri, document.version, [change], capabilities)
+
+
+def new_file_edit(uri: str, text: str, capabilities: types.ClientCapabilities) -> types.WorkspaceEdit:
+    """Return the edit that makes a file; of a client that can make none, it is of a buffer that is not there yet."""
+    start = types.Position(0, 0)
+    return versioned(uri, None, [types.TextEdit(types.Range(start, start), text)], capabilities, create=True)
+
+
 def versioned(
     uri: str,
     version: int | None,
@@ -57,11 +72,26 @@ def versioned(
     changes: list[types.TextDocumentEdit | types.CreateFile | types.RenameFile | types.DeleteFile] = [
         types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version), changed)
     ]
-    if create and types.ResourceOperationKind.Create in (support.resource_operations or ()):
+    if create and creates_files(capabilities):
         options = types.CreateFileOptions(overwrite=False, ignore_if_exists=True)
         changes.insert(0, types.CreateFile(uri=uri, options=options, annotation_id=ANNOTATION if asks else None))
     annotation = types.ChangeAnnotation(label=confirm, needs_confirmation=True)
     return types.WorkspaceEdit(document_changes=changes, change_annotations={ANNOTATION: annotation} if asks else None)
+
+
+def creates_files(capabilities: types.ClientCapabilities) -> bool:
+    """Whether the client makes files where an edit says so."""
+    support = capabilities.workspace.workspace_edit if capabilities.workspace else None
+    return bool(support and types.ResourceOperationKind.Create in (support.resource_operations or ()))
+
+
+def uri_of(edit: types.WorkspaceEdit) -> str:
+    """Return the uri of the document that an edit changes last."""
+    if not edit.document_changes:
+        return next(iter(edit.changes or {}))
+    change = edit.document_changes[-1]
+    assert isinstance(change, types.TextDocumentEdit)
+    return change.text_document.uri
 
 
 def _edge(document: Document, line: int) -> types.Position:

@@ -19,6 +19,7 @@ from codefuse_lsp.lsp.selection import unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.test_plans import Plan, tests_plan
 from codefuse_lsp.lsp.verify import worth_offering
+from codefuse_lsp.lsp.workspace_edits import new_file_edit, versioned
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.suggestions.requests import model_format
@@ -51,14 +52,7 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
         await _show_instead(server, plan, tests_text(prompt, answer, plan.existing))
     if not offered:
         return None
-    return _edit(plan, offered, version, creates=_creates_files(server.client_capabilities))
-
-
-def edited_uri(edit: types.WorkspaceEdit) -> str:
-    """Return the uri of the file that the tests went to."""
-    *_, change = edit.document_changes or ()
-    assert isinstance(change, types.TextDocumentEdit)
-    return change.text_document.uri
+    return _edit(plan, offered, version, server.client_capabilities)
 
 
 def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
@@ -71,25 +65,12 @@ def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
     return gap + text
 
 
-def _edit(plan: Plan, text: str, version: int | None, *, creates: bool) -> types.WorkspaceEdit:
-    """Return the versioned edit: a new file, or text at the end of the one that is there.
-
-    A client that cannot create files, such as Emacs 29's eglot, opens a buffer for the edit of one that is not there.
-    """
-    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=plan.uri, version=version)
+def _edit(plan: Plan, text: str, version: int | None, capabilities: types.ClientCapabilities) -> types.WorkspaceEdit:
+    """Return the versioned edit: a new file, or text at the end of the one that is there."""
     if plan.there is None:
-        start = types.Position(0, 0)
-        create = types.CreateFile(uri=plan.uri, options=types.CreateFileOptions(overwrite=False, ignore_if_exists=True))
-        fill = types.TextDocumentEdit(identifier, [types.TextEdit(types.Range(start, start), text)])
-        return types.WorkspaceEdit(document_changes=[create, fill] if creates else [fill])
+        return new_file_edit(plan.uri, text, capabilities)
     end = plan.there.end()
-    insert = types.TextEdit(types.Range(end, end), text)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [insert])])
-
-
-def _creates_files(capabilities: types.ClientCapabilities) -> bool:
-    edits = capabilities.workspace.workspace_edit if capabilities.workspace else None
-    return bool(edits and types.ResourceOperationKind.Create in (edits.resource_operations or ()))
+    return versioned(plan.uri, version, [types.TextEdit(types.Range(end, end), text)], capabilities)
 
 
 async def _show_instead(server: CodeFuseServer, plan: Plan, text: str) -> None:

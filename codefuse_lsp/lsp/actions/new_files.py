@@ -17,10 +17,10 @@ from codefuse_lsp.edits.replacement import Unfit
 from codefuse_lsp.lsp.actions.asking import Misfit, fitted, model_of, rewriting_room
 from codefuse_lsp.lsp.actions.replacing import show_instead
 from codefuse_lsp.lsp.actions.told import Told, told_about
-from codefuse_lsp.lsp.actions.workspace_edits import new_file_edit
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import creates_files, new_file_edit
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import ModelFormat
 from codefuse_lsp.prompts.languages import LANGUAGES, display_name
@@ -97,7 +97,9 @@ async def _edit(server: CodeFuseServer, uri: str, path: str, text: str, how: Mak
         place = await asyncio.to_thread(path_beside, PurePath(path), suffix_of(how.language), _exists, how.word)
     except Unfit:
         return None
-    return new_file_edit(server, Path(place).as_uri(), text)
+    if not creates_files(server.client_capabilities):
+        return None
+    return new_file_edit(Path(place).as_uri(), text, server.client_capabilities)
 
 
 def translating(language: str) -> Making:

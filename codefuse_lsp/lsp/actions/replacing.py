@@ -16,10 +16,10 @@ from codefuse_lsp.edits.replacement import Place, Unchanged, changed, end_of, re
 from codefuse_lsp.edits.restyling import indent_of
 from codefuse_lsp.lsp.actions.asking import Misfit, fitted, model_of, rewriting_room
 from codefuse_lsp.lsp.actions.told import Told, told_about
-from codefuse_lsp.lsp.actions.workspace_edits import lines_edit
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import lines_edit
 from codefuse_lsp.prompts.fences import fenced
 from codefuse_lsp.prompts.formats import ModelFormat
 from codefuse_lsp.prompts.questions import CodePrompt
@@ -59,7 +59,7 @@ async def rewriting_edit(server: CodeFuseServer, target: Target, how: Rewriting)
             await show_instead(server, told, misfit)
             return None
     unchanged(server, target)
-    return lines_edit(document, span, new)
+    return lines_edit(document, span, new, server.client_capabilities)
 
 
 def with_all_code(build: Build) -> Question:
