@@ -15,6 +15,7 @@ from codefuse_lsp.lsp import (
     code_actions,
     commands,
     completion,
+    feedback,
     inline_completion,
     notebooks,
     open_documents,
@@ -49,7 +50,7 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    for capability in (open_documents, notebooks, inline_completion, code_actions, commands, chat):
+    for capability in (open_documents, notebooks, inline_completion, feedback, code_actions, commands, chat):
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()
