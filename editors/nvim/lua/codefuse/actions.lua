@@ -5,8 +5,6 @@ local places = require('codefuse.places')
 
 local M = {}
 
-local ROOT = 'refactor.codefuse'
-
 ---@param sentence string
 ---@param level? integer
 local function tell(sentence, level)
@@ -77,7 +75,7 @@ end
 M.writing = nil -- the action that is being done
 
 --- Do one of the server's actions at the cursor or on some lines.
----@param kind? string The last word of its kind, such as 'explain'; where there are several, or none is named, you choose.
+---@param kind? string Its kind on the wire; where several are of that kind, or none is named, you choose.
 ---@param lines? codefuse.Lines
 function M.run(kind, lines)
   local bufnr = vim.api.nvim_get_current_buf()
@@ -86,14 +84,10 @@ function M.run(kind, lines)
     return
   end
   local range = places.range(bufnr, lines, client.offset_encoding)
-  local wanted = kind and ('%s.%s'):format(ROOT, kind) or ROOT
   local params = {
     textDocument = { uri = vim.uri_from_bufnr(bufnr) },
     range = range,
-    context = {
-      only = { wanted, kind == 'fix' and 'quickfix' or nil },
-      diagnostics = diagnostics(bufnr, range),
-    },
+    context = { only = kind and { kind }, diagnostics = diagnostics(bufnr, range) },
   }
   client_of.call(client, 'textDocument/codeAction', params, {
     bufnr = bufnr,
@@ -101,9 +95,7 @@ function M.run(kind, lines)
       if err then
         return tell(err, vim.log.levels.ERROR)
       elseif not offered or #offered == 0 then
-        return tell(
-          ('there is nothing here to do%s.'):format(kind and (' (%s)'):format(kind) or '')
-        )
+        return tell('nothing of that kind can be done here.')
       elseif #offered == 1 then
         return resolve_and_perform(client, bufnr, offered[1])
       end

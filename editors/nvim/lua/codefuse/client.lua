@@ -27,7 +27,7 @@ local LANGUAGES = {
 ---@field cancel fun() Ask the server to stop; what it has said so far comes as the result.
 
 ---@class codefuse.Asked
----@field on_result fun(result: any, err?: string) Exactly once; result is nil where it failed or was cancelled.
+---@field on_result fun(result: any, err?: string, data?: any) Once; result is nil where it failed or was cancelled.
 ---@field on_delta? fun(text: string, seq: integer) Text as it is written.
 ---@field bufnr? integer
 
@@ -89,7 +89,7 @@ local function capabilities()
   return all
 end
 
---- Start the process, and look at the answers that Neovim keeps to itself.
+--- Start the process, and look at the suggestions before Neovim does.
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
 local function start(dispatchers)
@@ -103,8 +103,11 @@ local function start(dispatchers)
       return request(method, params, callback, on_reply)
     end
     return request(method, params, function(err, result, id)
-      require('codefuse.ghost.native').answered(params, result)
-      callback(err, result, id)
+      local bufnr = vim.uri_to_bufnr(params.textDocument.uri)
+      local client = vim.lsp.get_clients({ name = NAME, bufnr = bufnr })[1]
+      local is_news = not client
+        or require('codefuse.ghost.native').is_news(client, bufnr, params.position, result)
+      callback(err, is_news and result or nil, id)
     end, on_reply)
   end
   return rpc
@@ -231,10 +234,10 @@ end
 ---@param asked codefuse.Asked
 ---@return codefuse.Call
 function M.call(client, method, params, asked)
-  local call, over, request = {}, false, nil
+  local call, over = {}, false
   local token ---@type string?
 
-  local function finish(result, err)
+  local function finish(result, err, data)
     if over then
       return
     end
@@ -243,7 +246,7 @@ function M.call(client, method, params, asked)
     if token then
       streams[token] = nil
     end
-    asked.on_result(result, err)
+    asked.on_result(result, err, data)
   end
 
   if asked.on_delta then
@@ -258,10 +261,9 @@ function M.call(client, method, params, asked)
   pending[client.id][call] = finish
 
   local function answered(err, result)
-    finish(not err and result or nil, err and sentence_of(err, method) or nil)
+    finish(not err and result or nil, err and sentence_of(err, method) or nil, err and err.data)
   end
-  local sent, id = client:request(method, params, answered, asked.bufnr or 0)
-  request = id
+  local sent, request = client:request(method, params, answered, asked.bufnr or 0)
   if not sent then
     vim.schedule(function()
       finish(nil, 'the language server is not running')
@@ -271,7 +273,9 @@ function M.call(client, method, params, asked)
   function call.cancel()
     if not over and request then
       client:cancel_request(request)
-      vim.defer_fn(finish, ACKNOWLEDGED_MS) -- Neovim keeps the answer to itself where the server only acknowledges
+      vim.defer_fn(function()
+        finish()
+      end, ACKNOWLEDGED_MS) -- Neovim keeps the answer to itself where the server only acknowledges
     end
   end
   return call

@@ -108,11 +108,21 @@ M.subcommands = {
       require('codefuse.hunks').act('reject_rest')
     end,
   },
-  explain = { about = 'explain the function at the cursor, or lines', run = action('explain') },
-  tests = { about = 'write tests', run = action('tests') },
-  fix = { about = 'fix the problems that are marked here', run = action('fix') },
-  doc = { about = 'document the function at the cursor', run = action('document') },
-  optimise = { about = 'make it faster or simpler', run = action('optimise') },
+  explain = {
+    about = 'explain the function at the cursor, or lines',
+    run = action('refactor.codefuse.explain'),
+  },
+  tests = { about = 'write tests', run = action('refactor.codefuse.tests') },
+  fix = { about = 'fix the problems that are marked here', run = action('quickfix') },
+  doc = {
+    about = 'document the function at the cursor',
+    run = action('refactor.codefuse.document'),
+  },
+  simplify = { about = 'say the same in less', run = action('refactor.rewrite.codefuse.simplify') },
+  translate = {
+    about = 'write the file in another language',
+    run = action('refactor.codefuse.translate'),
+  },
   actions = { about = 'everything that can be done here', run = action(nil) },
   review = {
     about = 'review the file, or lines; `review clear` takes the findings away',

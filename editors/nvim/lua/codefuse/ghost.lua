@@ -53,6 +53,9 @@ function M.attach(client, bufnr)
   on({ 'InsertLeave', 'BufLeave' }, function()
     own.forget()
     own.clear(true)
+    if is_native() then
+      native().forget()
+    end
   end)
   if is_native() then
     native().enable(bufnr, M.is_enabled())

@@ -70,6 +70,20 @@ local function notes_on(result)
   return notes
 end
 
+--- An answer that failed is kept, to be asked for again.
+---@param turn codefuse.Turn
+---@param question? codefuse.Turn
+---@param data any
+local function keep_failed(turn, question, data)
+  if type(data) == 'table' and data.conversationId then
+    conversation.id = data.conversationId
+    turn.id = data.turnId
+    if question then
+      question.id = data.questionId
+    end
+  end
+end
+
 --- Ask the server for an answer and stream it behind what was said.
 ---@param method string
 ---@param params table
@@ -91,7 +105,7 @@ local function answer(method, params, question, done)
         retitle()
       end
     end,
-    on_result = function(result, err)
+    on_result = function(result, err, data)
       if answering ~= mine then
         return
       end
@@ -111,6 +125,7 @@ local function answer(method, params, question, done)
         end
       else
         transcript.note({ '✗ ' .. (err or 'stopped') })
+        keep_failed(turn, question, data)
       end
       retitle()
       vim.api.nvim_exec_autocmds('User', { pattern = 'CodeFuseAnswered', modeline = false })

@@ -7,11 +7,7 @@ local own = require('codefuse.ghost.own')
 
 local M = {}
 
----@class codefuse.Answered
----@field uri string
----@field items lsp.InlineCompletionItem[]
-
-local last ---@type codefuse.Answered?
+local standing ---@type codefuse.Shown? what Neovim shows
 local told = {} ---@type table<string, true> ids of suggestions that the server knows to have been shown
 
 --- Let Neovim show suggestions in a buffer, or not.
@@ -21,34 +17,49 @@ function M.enable(bufnr, enabled)
   vim.lsp.inline_completion.enable(enabled, { bufnr = bufnr })
 end
 
---- Hear what was answered to Neovim, before it is shown.
----@param params lsp.InlineCompletionParams
+--- Hear what was answered to Neovim, and say whether it is to see it: what is shown goes on to stand while it is typed.
+---@param client vim.lsp.Client
+---@param bufnr integer
+---@param asked lsp.Position Where the cursor was.
 ---@param result? lsp.InlineCompletionItem[]|lsp.InlineCompletionList
-function M.answered(params, result)
-  own.clear()
+---@return boolean
+function M.is_news(client, bufnr, asked, result)
+  if own.is_shown() or own.left_of(standing) then
+    return false
+  end
   local items = result and (result.items or result) or {} --[[@as lsp.InlineCompletionItem[] ]]
-  last = { uri = params.textDocument.uri, items = items }
-  local id = items[1] and own.id_of(items[1])
-  local client = require('codefuse.client').of()
-  if client and id and not told[id] and vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
+  local is_typing = vim.startswith(vim.api.nvim_get_mode().mode, 'i')
+    and vim.api.nvim_get_current_buf() == bufnr
+  standing = #items > 0 and is_typing and own.placed(client, bufnr, items, 1, asked) or nil
+  local id = standing and own.id_of(items[1])
+  if id and not told[id] then
     told[id] = true
     client:notify('codefuse/didShowCompletion', { id = id })
   end
+  return true
 end
 
---- The suggestion of the wire that Neovim shows.
+--- Forget what Neovim shows: it is gone.
+function M.forget()
+  standing = nil
+end
+
+--- The suggestion that Neovim shows, in its place.
 ---@param item vim.lsp.inline_completion.Item
----@return lsp.InlineCompletionItem[] items
----@return integer index
-local function on_the_wire(item)
-  if last and last.uri == vim.uri_from_bufnr(0) then
-    for index, one in ipairs(last.items) do
-      if vim.deep_equal(one.command, item.command) then
-        return last.items, index
-      end
+---@return codefuse.Shown?
+local function in_place(item)
+  for index, one in ipairs(standing and standing.items or {}) do
+    if vim.deep_equal(one.command, item.command) then
+      return vim.tbl_extend('force', standing, { index = index, text = own.text_of(one) })
     end
   end
-  return { { insertText = item.insert_text, command = item.command } }, 1
+end
+
+--- Whether it is certain what Neovim shows: one suggestion, of the only server that makes any.
+---@return boolean
+local function is_certain()
+  local clients = vim.lsp.get_clients({ bufnr = 0, method = 'textDocument/inlineCompletion' })
+  return standing ~= nil and #standing.items == 1 and #clients == 1 and own.left_of(standing) ~= nil
 end
 
 ---@param kind 'all'|'word'|'line'
@@ -57,15 +68,22 @@ function M.accept(kind)
   if own.is_shown() then
     return own.accept(kind)
   end
+  if is_certain() then -- at once, for keys that are typed faster than Neovim answers below
+    local it = standing --[[@as codefuse.Shown]]
+    standing = nil
+    vim.lsp.inline_completion.get({ on_accept = function() end }) -- takes its own away
+    own.adopt(it)
+    return own.accept(kind)
+  end
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
-      local client = vim.lsp.get_client_by_id(item.client_id)
-      if kind == 'all' or not client or client.name ~= 'codefuse' then
+      local it = in_place(item)
+      standing = nil
+      if kind == 'all' or not it then
         vim.bo.undolevels = vim.bo.undolevels -- what was typed is a step of its own
         return item
       end
-      local items, index = on_the_wire(item)
-      own.show(client, vim.api.nvim_get_current_buf(), items, index)
+      own.adopt(it)
       own.accept(kind)
     end,
   })
@@ -85,6 +103,7 @@ function M.dismiss()
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
       local client, id = vim.lsp.get_client_by_id(item.client_id), own.id_of(item)
+      standing = nil
       if client and id then
         client:notify('codefuse/didRejectCompletion', { id = id })
       end

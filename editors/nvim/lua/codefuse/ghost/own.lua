@@ -26,7 +26,7 @@ local asked_for = '' -- the place and the text that were asked about last
 
 ---@param item lsp.InlineCompletionItem
 ---@return string
-local function text_of(item)
+function M.text_of(item)
   local text = item.insertText
   return type(text) == 'table' and text.value or text --[[@as string]]
 end
@@ -114,21 +114,22 @@ function M.clear(rejected)
   shown = nil
 end
 
---- What is left of the suggestion behind what has been typed of it, and what stands there already; nil if none is.
+--- What is left of a suggestion behind what has been typed of it, and what stands there already; nil if none is.
+---@param it? codefuse.Shown
 ---@return string? rest
 ---@return string? replaced
-local function left()
-  if not shown or vim.api.nvim_get_current_buf() ~= shown.bufnr then
+function M.left_of(it)
+  if not it or vim.api.nvim_get_current_buf() ~= it.bufnr then
     return nil
   end
   local row, col = cursor()
-  local line = line_at(shown.bufnr, shown.row)
-  local typed = line:sub(shown.col + 1, col)
-  local stop = #line - shown.tail
-  if row ~= shown.row or col < shown.col or stop < col or not vim.startswith(shown.text, typed) then
+  local line = line_at(it.bufnr, it.row)
+  local typed = line:sub(it.col + 1, col)
+  local stop = #line - it.tail
+  if row ~= it.row or col < it.col or stop < col or not vim.startswith(it.text, typed) then
     return nil
   end
-  local rest = shown.text:sub(#typed + 1)
+  local rest = it.text:sub(#typed + 1)
   if rest == '' then
     return nil
   end
@@ -140,13 +141,45 @@ function M.follow()
   if not shown then
     return
   end
-  local rest, replaced = left()
+  local rest, replaced = M.left_of(shown)
   if rest then
     local _, col = cursor()
     draw(col, rest, replaced --[[@as string]])
   else
     M.clear(true)
   end
+end
+
+--- One of several suggestions in its place.
+---@param client vim.lsp.Client
+---@param bufnr integer
+---@param items lsp.InlineCompletionItem[]
+---@param index integer
+---@param asked? lsp.Position Where the cursor was when it was asked for, if that may be long ago.
+---@return codefuse.Shown
+function M.placed(client, bufnr, items, index, asked)
+  local item = items[index]
+  local row, col = cursor()
+  local line = line_at(bufnr, row)
+  local stop = col
+  if item.range then
+    local encoding = client.offset_encoding
+    col = vim.str_byteindex(line, encoding, item.range.start.character, false)
+    local typed = asked and stop - vim.str_byteindex(line, encoding, asked.character, false) or 0
+    stop = vim.str_byteindex(line, encoding, item.range['end'].character, false) + typed
+  end
+  return {
+    client = client,
+    bufnr = bufnr,
+    items = items,
+    index = index,
+    text = M.text_of(item),
+    row = item.range and item.range.start.line or row,
+    col = col,
+    tail = #line - stop,
+    before = '',
+    counted = false,
+  }
 end
 
 --- Show one of several suggestions.
@@ -156,44 +189,32 @@ end
 ---@param index integer
 ---@param counted? boolean
 function M.show(client, bufnr, items, index, counted)
-  local item = items[index]
-  local row, col = cursor()
-  local line = line_at(bufnr, row)
-  local stop = col
-  if item.range then
-    local encoding = client.offset_encoding
-    col = vim.str_byteindex(line, encoding, item.range.start.character, false)
-    stop = vim.str_byteindex(line, encoding, item.range['end'].character, false)
-  end
-  shown = {
-    client = client,
-    bufnr = bufnr,
-    items = items,
-    index = index,
-    text = text_of(item),
-    row = item.range and item.range.start.line or row,
-    col = col,
-    tail = #line - stop,
-    before = '',
-    counted = counted or false,
-  }
-  M.follow()
+  local it = M.placed(client, bufnr, items, index)
+  it.counted = counted or false
+  M.adopt(it)
   if shown then
     report('didShowCompletion')
   end
 end
 
+--- Go on with a suggestion that was shown by others.
+---@param it codefuse.Shown
+function M.adopt(it)
+  shown = it
+  M.follow()
+end
+
 --- Whether something is shown at the cursor.
 ---@return boolean
 function M.is_shown()
-  return left() ~= nil
+  return M.left_of(shown) ~= nil
 end
 
 --- Put a part of the suggestion in, and go on showing the rest.
 ---@param kind 'all'|'word'|'line'
 ---@return boolean
 function M.accept(kind)
-  local rest, replaced = left()
+  local rest, replaced = M.left_of(shown)
   if not shown or not rest or not replaced then
     return false
   end
@@ -235,8 +256,8 @@ function M.ask(client, invoked, show)
   local bufnr = vim.api.nvim_get_current_buf()
   local row, col = cursor()
   local place = ('%d %d %d %d'):format(bufnr, vim.api.nvim_buf_get_changedtick(bufnr), row, col)
-  if not invoked and place == asked_for then
-    return
+  if not invoked and (place == asked_for or M.is_shown()) then
+    return -- what is shown goes on to stand while it is typed
   end
   asked_for = place
   if asking then

@@ -1,0 +1,367 @@
+"""The plugin in a real Neovim, with the real server and an engine whose words are the test's."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.neovim.fixtures import OpenNeovim, engine, env, home, open_neovim, program
+from tests.editors.neovim.driver import Neovim
+from tests.editors.scripted_engine import ScriptedEngine
+
+__all__ = ["engine", "env", "home", "open_neovim", "program"]  # fixtures
+
+READY = "return (require('codefuse').status() or {}).state == 'ready'"
+ADD = "a, b):\n    return a + b\n"
+
+
+@pytest.fixture(scope="module")
+def shared(open_neovim: OpenNeovim, home: Path, engine: ScriptedEngine) -> Neovim:
+    """An editor that the tests of this module share, with Neovim's own ghost text where it has one."""
+    editor = open_neovim()
+    editor.open(home / "first.py", "x = 1\n")
+    editor.until(lambda: editor.lua(READY), "the model to be ready")
+    return editor
+
+
+def reset(editor: Neovim) -> None:
+    """Leave one window with an empty buffer."""
+    editor.keys("<C-\\><C-n>")
+    editor.command("silent! tabonly! | only! | setlocal nowinfixbuf | enew! | silent! %bwipeout!")
+    editor.lua("_G.notes = {}")
+
+
+@pytest.fixture
+def editor(shared: Neovim, engine: ScriptedEngine) -> Iterator[Neovim]:
+    """The shared editor with one empty window, and an engine that says nothing."""
+    engine.forget()
+    reset(shared)
+    yield shared
+    shared.keys("<C-\\><C-n>")
+
+
+@pytest.fixture(scope="module")
+def own_one(open_neovim: OpenNeovim, home: Path) -> Neovim:
+    """An editor whose ghost text is drawn by the plugin, as on Neovim 0.11."""
+    editor = open_neovim(ghost_text={"renderer": "own"})
+    editor.open(home / "second.py", "x = 1\n")
+    editor.until(lambda: editor.lua(READY), "the model to be ready")
+    return editor
+
+
+@pytest.fixture(params=["native", "own"])
+def drawn_by(request: pytest.FixtureRequest, engine: ScriptedEngine) -> Neovim:
+    """Either of them."""
+    editor: Neovim = request.getfixturevalue("shared" if request.param == "native" else "own_one")
+    engine.forget()
+    reset(editor)
+    return editor
+
+
+def suggested(editor: Neovim, engine: ScriptedEngine, path: Path, answer: str = ADD) -> list[str]:
+    """Type the head of a function and wait for its ghost text."""
+    engine.answers("", answer)
+    editor.open(path, "import os\n\n\n")
+    editor.keys("Godef add(")
+    return editor.shows(answer.splitlines()[-1].strip())
+
+
+# Ghost text
+
+
+def test_ghost_text_is_drawn_where_it_would_stand_and_the_buffer_is_left_alone(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    screen = suggested(drawn_by, engine, tmp_path / "a.py")
+    assert screen[3:5] == ["def add(a, b):", "    return a + b"]
+    assert drawn_by.text == "import os\n\n\ndef add("
+
+
+def test_a_suggestion_is_taken_by_the_word_by_the_line_and_whole(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    drawn_by.keys("<M-Right>")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a"), "a word")
+    assert drawn_by.shows("return a + b")[3] == "def add(a, b):"  # the rest is still there
+    drawn_by.keys("<M-C-Right>")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a, b):"), "a line")
+    assert drawn_by.shows("return a + b")[4] == "    return a + b"
+    drawn_by.keys("<Tab>")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a, b):\n    return a + b"), "the rest")
+
+
+def test_what_was_taken_is_a_step_of_undo_of_its_own(drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    drawn_by.keys("<Tab>")
+    drawn_by.until(lambda: drawn_by.text.endswith("return a + b"), "the suggestion")
+    drawn_by.keys("<Esc>u")
+    drawn_by.until(lambda: drawn_by.text.endswith("\ndef add("), "what was typed to be left")
+
+
+def test_the_server_hears_what_became_of_a_suggestion(drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    def fates() -> list[tuple[str, int]]:
+        return [tuple(one) for one in drawn_by.lua(_FATES)]
+
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    drawn_by.until(lambda: fates()[-1][0] == "seen", "the server to hear that it was shown")
+    drawn_by.keys("<M-Right>")
+    drawn_by.until(lambda: ("partly", 1) in fates(), "the server to hear of a part")
+    drawn_by.keys("<Tab>")
+    drawn_by.until(lambda: any(fate == "accepted" for fate, _ in fates()), "the server to hear that it was taken")
+
+
+_FATES = """
+local client = vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1]
+local answer = client:request_sync('codefuse/whyNoSuggestion', { count = 50 }, 20000, 0)
+return vim.tbl_map(function(record) return { record.fate, record.acceptedLength } end, answer.result)
+"""
+
+
+def test_a_suggestion_that_is_dismissed_goes_and_the_buffer_stays(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    drawn_by.keys("<C-]>")
+    drawn_by.hides("return a + b")
+    assert drawn_by.text.endswith("\ndef add(")
+
+
+def test_typing_what_is_suggested_leaves_the_rest_of_it_standing(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    drawn_by.keys("a, ")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a, "), "what is typed")
+    assert drawn_by.shows("return a + b")[3] == "def add(a, b):"
+
+
+def test_a_bracket_that_stands_there_already_is_not_put_in_twice(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("", ADD)
+    drawn_by.open(tmp_path / "a.py", "import os\n\n\n")
+    drawn_by.keys("Godef add()<Left>")
+    drawn_by.shows("def add(a, b)")
+    drawn_by.keys("<M-Right><M-C-Right>")
+    drawn_by.until(lambda: drawn_by.lua("return vim.api.nvim_get_current_line()") == "def add(a, b):", "one bracket")
+
+
+def test_tab_means_what_it_meant_where_no_suggestion_stands(drawn_by: Neovim, tmp_path: Path) -> None:
+    drawn_by.open(tmp_path / "a.txt", "")
+    drawn_by.command("set filetype=text expandtab shiftwidth=4 softtabstop=4")
+    drawn_by.keys("ione<Tab>two<Esc>")
+    drawn_by.until(lambda: drawn_by.text == "one two", "a tab in spaces")
+    drawn_by.command("inoremap <Tab> TAB")
+    drawn_by.keys("cc<Tab><Esc>")
+    drawn_by.until(lambda: drawn_by.text == "TAB", "the user's own key")
+    drawn_by.command("iunmap <Tab>")
+    drawn_by.command("inoremap <expr> <Tab> 'x' .. 'y'")
+    drawn_by.keys("cc<Tab><Esc>")
+    drawn_by.until(lambda: drawn_by.text == "xy", "the user's own key with an expression")
+    drawn_by.command("iunmap <Tab>")
+
+
+def test_ghost_text_is_turned_off_and_on_again(drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("", ADD)
+    drawn_by.open(tmp_path / "a.py", "import os\n\n\n")
+    drawn_by.command("CodeFuse toggle")
+    assert "○" in drawn_by.lua("return require('codefuse').statusline()")
+    drawn_by.keys("Godef add(")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add("), "what is typed")
+    drawn_by.keys("<Esc>")
+    drawn_by.command("CodeFuse toggle")
+    drawn_by.keys("A")
+    drawn_by.shows("return a + b")
+    assert len([prompt for prompt in engine.prompts if "def add(" in prompt]) == 1
+
+
+def test_a_change_of_settings_takes_effect_at_once(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "import os\n\n\n")
+    editor.command("CodeFuse set completion false")
+    engine.answers("", ADD)
+    editor.keys("Godef add(")
+    editor.until(lambda: "off" in str(editor.lua(_WHY)), "the server to say that it is off")
+    editor.keys("<Esc>")
+    editor.command("CodeFuse set completion true")
+    editor.keys("A<BS>(")
+    editor.shows("return a + b")
+
+
+_WHY = """
+local client = vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1]
+local answer = client:request_sync('codefuse/whyNoSuggestion', { count = 1 }, 20000, 0)
+local record = (answer.result or {})[1] or {}
+return (record.outcome or '') .. ' ' .. (record.detail or '')
+"""
+
+
+def test_why_tells_what_became_of_the_last_requests(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    suggested(editor, engine, tmp_path / "a.py")
+    editor.keys("<Esc>")
+    editor.command("CodeFuse why")
+    editor.shows("Why no suggestion?")
+    assert "a.py:4  **shown**" in editor.text
+
+
+def test_the_prompt_that_would_be_sent_is_shown(editor: Neovim, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "import os\n\n\ndef walk(path):\n    return os.walk(path)\n")
+    editor.command("4 | CodeFuse prompt")
+    editor.until(lambda: "import os" in editor.text and "codefuse-prompt" in editor.rpc.current.buffer.name, "a prompt")
+
+
+# Actions
+
+
+def test_an_explanation_streams_into_a_window_beside_the_code(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("", "It adds ", "*two* numbers.", pause_s=0.2)
+    editor.open(tmp_path / "a.py", "def add(a, b):\n    return a + b\n")
+    editor.command("1 | CodeFuse explain")
+    editor.shows("numbers.")
+    assert editor.rpc.current.buffer.name.endswith("a.py")  # the cursor stays with the code
+    assert len(editor.rpc.windows) == 2
+
+
+def test_tests_are_written_into_a_file_of_their_own(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    engine.answers("", "from a import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n```\n")
+    editor.open(tmp_path / "a.py", "def add(a, b):\n    return a + b\n")
+    editor.command("1 | CodeFuse tests")
+    editor.shows("assert add(1, 2) == 3")
+    written = editor.lua(_BUFFER_WITH, "def test_add")
+    assert Path(written).name == "test_a.py"
+
+
+_BUFFER_WITH = """
+for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+  if table.concat(vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), '\\n'):find(..., 1, true) then
+    return vim.api.nvim_buf_get_name(bufnr)
+  end
+end
+"""
+
+
+# Chat
+
+
+def asked(editor: Neovim, question: str) -> None:
+    """Ask in the chat and wait for the end of the answer."""
+    editor.lua("_G.answered = false")
+    editor.command("autocmd User CodeFuseAnswered ++once lua _G.answered = true")
+    editor.command(f"CodeFuse chat {question}")
+    editor.until(lambda: editor.lua("return _G.answered"), f"the answer to {question!r}")
+
+
+def transcript(editor: Neovim) -> str:
+    """What the chat holds."""
+    return str(
+        editor.lua(
+            "local b = vim.fn.bufnr('codefuse-chat$') return b == -1 and '' or "
+            "table.concat(vim.api.nvim_buf_get_lines(b, 0, -1, false), '\\n')"
+        )
+    )
+
+
+def test_a_chat_streams_and_what_is_said_next_knows_what_was_said(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("slow", "Because ", "of the ", "loop.", pause_s=0.2)
+    editor.open(tmp_path / "a.py", "for i in range(9): pass\n")
+    editor.command("CodeFuse new")
+    editor.command("CodeFuse chat why is it slow")
+    editor.shows("Because of the")
+    editor.until(lambda: "Because of the loop." in transcript(editor), "the whole answer")
+    editor.shows("tokens read")
+    engine.answers("faster", "Vectorise it.")
+    asked(editor, "make it faster")
+    assert "Vectorise it." in transcript(editor)
+    assert "Because of the loop." in engine.prompts[-1] and "why is it slow" in engine.prompts[-1]
+
+
+def test_a_chat_that_is_stopped_keeps_what_was_said(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("tale", *(f"Once {number}. " for number in range(300)), pause_s=0.1)
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.command("CodeFuse chat tell a tale")
+    editor.shows("Once 1.")
+    editor.command("CodeFuse stop")
+    editor.shows("⏹ stopped")
+    assert "Once 1." in transcript(editor) and "Once 299." not in transcript(editor)
+
+
+def test_the_lines_that_are_selected_go_with_the_question(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("meaning", "It doubles.")
+    editor.open(tmp_path / "a.py", "one = 1\ntwo = 2 * one\nthree = 3\n")
+    editor.command("CodeFuse new")
+    editor.keys("<C-\\><C-n><C-w>p")
+    editor.command("wincmd t")
+    editor.lua("vim.cmd('2CodeFuse chat')")
+    editor.shows("about ")
+    editor.keys("the meaning of this<C-s>")
+    editor.until(lambda: "It doubles." in transcript(editor), "the answer")
+    assert "two = 2 * one" in engine.prompts[-1] and "three = 3" not in engine.prompts[-1]
+
+
+# What goes wrong
+
+
+def test_a_server_that_is_killed_comes_back_and_goes_on(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    drawn_by.open(tmp_path / "a.py", "import os\n\n\n")
+    first = drawn_by.server_pid
+    os.kill(first, signal.SIGKILL)
+    drawn_by.tells("it begins again")
+    drawn_by.until(lambda: drawn_by.server_pid not in (0, first) and drawn_by.lua(READY), "another server")
+    engine.answers("", ADD)
+    drawn_by.keys("Godef add(")
+    drawn_by.shows("return a + b")
+
+
+def test_a_chat_that_loses_its_server_says_so(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("tale", *(f"Once {number}. " for number in range(300)), pause_s=0.1)
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.command("CodeFuse chat tell a tale")
+    editor.shows("Once 1.")
+    os.kill(editor.server_pid, signal.SIGKILL)
+    editor.shows("✗ the language server ended")
+
+
+def test_an_engine_that_is_gone_is_told_and_found_again(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "import os\n\n\n")
+    editor.until(lambda: editor.lua(READY), "the model to be ready")
+    engine.end()
+    editor.command("CodeFuse new")
+    editor.command("CodeFuse chat is anybody there")
+    editor.shows("✗ ")
+    editor.until(lambda: "✗" in editor.lua("return require('codefuse').statusline()"), "the status to tell")
+    engine.begin()
+    engine.answers("there", "Yes.")
+    editor.until(lambda: editor.lua(READY), "the model to be ready again")
+    asked(editor, "are you there now")
+    assert "Yes." in transcript(editor)
+
+
+def test_a_server_that_always_dies_is_left_alone_in_the_end(open_neovim: OpenNeovim, tmp_path: Path) -> None:
+    editor = open_neovim(cmd=["false"])
+    (tmp_path / "a.py").write_text("x = 1\n", "utf-8")
+    editor.lua("local at_once = vim.defer_fn; vim.defer_fn = function(fn) return at_once(fn, 0) end")
+    editor.command(f"edit {tmp_path / 'a.py'}")
+    editor.tells("is left alone now")
+
+
+def test_a_program_that_is_not_there_is_told_once_with_what_mends_it(open_neovim: OpenNeovim, tmp_path: Path) -> None:
+    editor = open_neovim(cmd=["/nowhere/codefuse-lsp"])
+    for name in ("a.py", "b.py"):
+        editor.command(f"edit {tmp_path / name}")
+    editor.tells("there is no program")
+    assert len(editor.notes) == 1
