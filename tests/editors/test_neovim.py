@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.neovim.fixtures import OpenNeovim, engine, env, home, open_neovim, program
 from tests.editors.neovim.driver import Neovim
+from tests.editors.neovim.fixtures import OpenNeovim, engine, env, home, open_neovim, program
 from tests.editors.scripted_engine import ScriptedEngine
 
 __all__ = ["engine", "env", "home", "open_neovim", "program"]  # fixtures
@@ -304,10 +304,141 @@ def test_the_lines_that_are_selected_go_with_the_question(
     editor.keys("<C-\\><C-n><C-w>p")
     editor.command("wincmd t")
     editor.lua("vim.cmd('2CodeFuse chat')")
-    editor.shows("about ")
+    editor.shows("About ")
     editor.keys("the meaning of this<C-s>")
     editor.until(lambda: "It doubles." in transcript(editor), "the answer")
     assert "two = 2 * one" in engine.prompts[-1] and "three = 3" not in engine.prompts[-1]
+
+
+def test_an_answer_is_given_again_and_both_can_be_read(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    engine.answers("joke", "A first one.")
+    asked(editor, "tell a joke")
+    engine.answers("joke", "A second one.")
+    editor.command("CodeFuse regenerate")
+    editor.shows("2/2")
+    assert "A second one." in transcript(editor) and "A first one." not in transcript(editor)
+    editor.keys("<C-\\><C-n><C-w>kG<lt>")
+    editor.shows("1/2")
+    editor.until(lambda: "A first one." in transcript(editor), "the first answer")
+
+
+def test_a_conversation_is_found_by_its_words_and_goes_on(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    engine.answers("zebra", "It has stripes.")
+    asked(editor, "what is a zebra")
+    editor.command("CodeFuse new")
+    editor.until(lambda: "zebra" not in transcript(editor), "an empty chat")
+    editor.lua(
+        "vim.ui.select = function(items, options, choose) _G.offered = options.format_item(items[1]); "
+        "choose(items[1], 1) end"
+    )
+    editor.command("CodeFuse conversations zebra")
+    editor.until(lambda: "It has stripes." in transcript(editor), "the old conversation")
+    assert "what is a zebra" in editor.lua("return _G.offered")
+    engine.answers("legs", "Four.")
+    asked(editor, "how many legs")
+    assert "It has stripes." in engine.prompts[-1]
+
+
+def test_commands_and_references_are_offered_as_they_are_typed(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "zoo.py").write_text("ANIMALS = ['zebra']\n", "utf-8")
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.shows("Ask (/ commands")
+    editor.keys("/ex")
+    editor.shows("/explain")
+    editor.keys("<C-e><C-u>who lives in @zoo")
+    editor.until(lambda: editor.lua(_OFFERED, "zoo.py"), "the file to be offered")
+    editor.keys("<C-n><C-y>")
+    editor.until(lambda: "zoo.py" in editor.text, "the file to be named")
+    engine.answers("who lives", "A zebra.")
+    editor.keys("<C-s>")
+    editor.until(lambda: "A zebra." in transcript(editor), "the answer")
+    assert "ANIMALS" in engine.prompts[-1]
+
+
+_OFFERED = """
+local wanted = ...
+return vim.iter(vim.fn.complete_info({ 'items' }).items):any(function(item) return item.word:find(wanted, 1, true) end)
+"""
+
+AREA = "def area(w, h):\n    return w + h\n"
+
+
+def test_the_code_of_an_answer_is_merged_into_its_file_once_it_was_seen(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("right", "Multiply:\n\n```python\ndef area(w, h):\n    return w * h\n```\n")
+    editor.open(tmp_path / "a.py", AREA)
+    editor.command("CodeFuse new")
+    asked(editor, "make it right")
+    editor.keys("<C-\\><C-n><C-w>kGm")
+    editor.shows("CodeFuse proposes")
+    assert editor.text == AREA.rstrip("\n")  # nothing is changed yet
+    editor.keys("A")
+    editor.until(lambda: "return w * h" in editor.text, "the change")
+    assert "w + h" not in editor.text
+    editor.keys("u")
+    editor.until(lambda: editor.text == AREA.rstrip("\n"), "the change undone")
+
+
+# Edits
+
+THREE = "def one():\n    return 0\n\n\ndef two():\n    return 0\n\n\ndef three():\n    return 0\n"
+BETTER = THREE.replace("one():\n    return 0", "one():\n    return 1").replace(
+    "three():\n    return 0", "three():\n    return 3"
+)
+
+
+def proposed(editor: Neovim, engine: ScriptedEngine, path: Path, pause_s: float = 0.0) -> None:
+    """Ask for an edit of three functions and wait for the proposal."""
+    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=pause_s)
+    editor.open(path, THREE)
+    editor.command("%CodeFuse edit return the right numbers")
+    editor.shows("CodeFuse proposes")
+
+
+def test_an_edit_is_drawn_while_it_is_written_and_stands_as_a_proposal(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=0.1)
+    editor.open(tmp_path / "a.py", THREE)
+    editor.command("%CodeFuse edit return the right numbers")
+    editor.shows("CodeFuse writes")
+    editor.shows("CodeFuse proposes")
+    screen = editor.screen
+    assert any("return 1" in line for line in screen) and any("return 3" in line for line in screen)
+    assert editor.text == THREE.rstrip("\n")
+    editor.keys("q")
+    editor.hides("CodeFuse proposes")
+    assert editor.text == THREE.rstrip("\n")
+
+
+def test_hunks_are_accepted_and_rejected_one_by_one_in_one_step_of_undo(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    proposed(editor, engine, tmp_path / "a.py")
+    editor.keys("ra")  # the first is not wanted, the second is
+    editor.until(lambda: "return 3" in editor.text, "the second hunk")
+    assert "return 1" not in editor.text
+    editor.keys("u")
+    editor.until(lambda: editor.text == THREE.rstrip("\n"), "all undone")
+
+
+def test_a_proposal_is_accepted_whole_by_command(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    proposed(editor, engine, tmp_path / "a.py")
+    editor.command("CodeFuse accept")
+    editor.until(lambda: editor.text == BETTER.rstrip("\n"), "all of it")
+    editor.keys("u")
+    editor.until(lambda: editor.text == THREE.rstrip("\n"), "all undone")
 
 
 # What goes wrong
@@ -346,9 +477,9 @@ def test_an_engine_that_is_gone_is_told_and_found_again(editor: Neovim, engine: 
     editor.until(lambda: "✗" in editor.lua("return require('codefuse').statusline()"), "the status to tell")
     engine.begin()
     engine.answers("there", "Yes.")
-    editor.until(lambda: editor.lua(READY), "the model to be ready again")
     asked(editor, "are you there now")
     assert "Yes." in transcript(editor)
+    assert editor.lua(READY)
 
 
 def test_a_server_that_always_dies_is_left_alone_in_the_end(open_neovim: OpenNeovim, tmp_path: Path) -> None:

@@ -168,12 +168,34 @@ function M.finish(turn, text, known)
   M.note(known.notes)
 end
 
+--- Words in lines of a width: virtual lines are cut else.
+---@param sentence string
+---@param width integer
+---@return string[]
+local function folded(sentence, width)
+  local lines = { '' }
+  for word in sentence:gmatch('%S+') do
+    local longer = lines[#lines] == '' and word or lines[#lines] .. ' ' .. word
+    if lines[#lines] ~= '' and vim.fn.strdisplaywidth(longer) > width then
+      table.insert(lines, word)
+    else
+      lines[#lines] = longer
+    end
+  end
+  return lines
+end
+
 --- Notes below the last turn.
 ---@param sentences string[]
 function M.note(sentences)
-  local lines = vim.tbl_map(function(sentence)
-    return { { sentence, 'CodeFuseNote' } }
-  end, sentences)
+  local window = vim.fn.win_findbuf(M.buffer())[1]
+  local width = math.max(20, window and vim.api.nvim_win_get_width(window) or 60)
+  local lines = {}
+  for _, sentence in ipairs(sentences) do
+    for _, line in ipairs(folded(sentence, width)) do
+      table.insert(lines, { { line, 'CodeFuseNote' } })
+    end
+  end
   if #lines > 0 then
     local row = vim.api.nvim_buf_line_count(M.buffer()) - 1
     vim.api.nvim_buf_set_extmark(M.buffer(), namespace, row, 0, { virt_lines = lines })
