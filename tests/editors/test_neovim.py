@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.editors.neovim.driver import Neovim
+from codefuse_lsp.config import names
+from tests.editors.neovim.driver import ROOT, Neovim
 from tests.editors.neovim.fixtures import OpenNeovim, engine, env, home, open_neovim, program
 from tests.editors.scripted_engine import ScriptedEngine
 
 __all__ = ["engine", "env", "home", "open_neovim", "program"]  # fixtures
 
+PLUGIN = ROOT / "editors" / "nvim"
 READY = "return (require('codefuse').status() or {}).state == 'ready'"
 ADD = "a, b):\n    return a + b\n"
 
@@ -496,3 +502,194 @@ def test_a_program_that_is_not_there_is_told_once_with_what_mends_it(open_neovim
         editor.command(f"edit {tmp_path / name}")
     editor.tells("there is no program")
     assert len(editor.notes) == 1
+
+
+def test_nothing_of_a_workspace_is_trusted_before_the_user_says_so(
+    open_neovim: OpenNeovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    editor = open_neovim()
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    first = editor.server_pid
+    assert editor.lua(_TRUSTED) is False
+    editor.keys(":CodeFuse trust<CR>")
+    editor.shows("DIRECTORY trust is decided only by name")
+    editor.keys("a")
+    editor.until(lambda: editor.server_pid not in (0, first) and editor.lua(_ATTACHED), "another server")
+    assert editor.lua(_TRUSTED) is True
+
+
+_ATTACHED = "return vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1] ~= nil"
+_TRUSTED = "return vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1].config.init_options.trusted"
+
+
+# How it feels
+
+
+def test_setup_takes_less_than_ten_milliseconds(program: str, env: dict[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "time.lua"
+    script.write_text(_TIMED, "utf-8")
+    command = ["env", *(f"{name}={value}" for name, value in env.items()), f"CODEFUSE_PLUGIN={PLUGIN}"]
+    command += [program, "--clean", "--headless", "-l", str(script)]
+    took = [float(subprocess.run(command, capture_output=True, text=True, check=True).stderr) for _ in range(7)]
+    assert min(took) < 10  # the least: what else the machine does takes time, too
+
+
+_TIMED = """
+vim.opt.runtimepath:prepend(vim.env.CODEFUSE_PLUGIN)
+local begun = vim.uv.hrtime()
+vim.cmd.runtime('plugin/codefuse.lua')
+require('codefuse').setup({})
+print((vim.uv.hrtime() - begun) / 1e6)
+"""
+
+
+def test_typing_in_a_file_of_20000_lines_is_as_smooth_as_without_us(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    text = "".join(f"value_{number} = compute({number})\n" for number in range(20_000))
+    engine.answers("", "wide, high)\n")
+    (tmp_path / "plain.py").write_text(text, "utf-8")
+    editor.command(f"noautocmd edit {tmp_path / 'plain.py'}")
+    alone = _longest_gap_ms(editor)
+    editor.open(tmp_path / "large.py", text)
+    with_us = _longest_gap_ms(editor)
+    assert with_us < 2 * alone + 150
+    editor.keys("<Esc>ccresult = area(")
+    editor.shows("wide, high)")
+
+
+def _longest_gap_ms(editor: Neovim) -> float:
+    """Type in the middle of the file, and return the longest time in which the editor did nothing else."""
+    editor.lua(_WATCH)
+    editor.keys("10000Go" + "total = one + two" + "<Esc>")
+    editor.until(lambda: editor.lua("return vim.fn.mode() == 'n' and vim.fn.getline('.') ~= ''"), "all that was typed")
+    return float(editor.lua("_G.watch:stop(); return _G.gap"))
+
+
+_WATCH = """
+local last = vim.uv.hrtime()
+_G.gap, _G.watch = 0, vim.uv.new_timer()
+_G.watch:start(0, 1, function()
+  local now = vim.uv.hrtime()
+  _G.gap, last = math.max(_G.gap, (now - last) / 1e6), now
+end)
+"""
+
+
+# What is told
+
+
+def test_the_health_report_finds_nothing_wrong_where_nothing_is(editor: Neovim, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.lua("package.loaded['codefuse.config'].current.cmd = { 'true' }")  # the doctor has tests of its own
+    editor.command("checkhealth codefuse")
+    report = editor.until(lambda: "Keys" in editor.text and editor.text, "the report")
+    editor.lua("package.loaded['codefuse.config'].current.cmd = ...", [sys.executable, "-m", "codefuse_lsp"])
+    assert "OK" in report and "ERROR" not in report
+
+
+def test_every_option_and_every_command_stands_in_the_help(editor: Neovim) -> None:
+    text = (PLUGIN / "doc" / "codefuse.txt").read_text("utf-8")
+    options = editor.lua("return vim.tbl_keys(require('codefuse.config').defaults)")
+    keys = editor.lua("return vim.tbl_keys(require('codefuse.config').defaults.keymaps)")
+    for name in [*options, *keys, "trust", "filetypes"]:
+        assert f"{name} =" in text, name
+    for word in editor.lua("return require('codefuse.command').complete('', 'CodeFuse ')"):
+        assert f"CodeFuse {word}" in text or f"CodeFuse! {word}" in text, word
+
+
+def test_the_help_has_no_mistakes_in_its_tags(editor: Neovim, tmp_path: Path) -> None:
+    (tmp_path / "codefuse.txt").write_bytes((PLUGIN / "doc" / "codefuse.txt").read_bytes())
+    editor.command(f"helptags {tmp_path}")
+    assert "codefuse-options" in (tmp_path / "tags").read_text("utf-8")
+
+
+def test_the_plugin_knows_no_setting_of_the_server() -> None:
+    code = "".join(path.read_text("utf-8") for path in sorted(PLUGIN.rglob("*.lua")))
+    assert [name for name in names() if "_" in name and re.search(rf"\b{name}\b", code)] == []
+
+
+def test_commands_are_completed(editor: Neovim) -> None:
+    assert editor.rpc.funcs.getcompletion("CodeFuse re", "cmdline") == [
+        "regenerate", "reject", "rename", "restart", "review",
+    ]  # fmt: skip
+
+
+def test_another_suggestion_is_shown_where_there_are_several(
+    own_one: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.forget()
+    reset(own_one)
+    own_one.open(tmp_path / "a.py", "")
+    own_one.lua(_SEVERAL, ["a, b):", "*numbers):"])
+    try:
+        own_one.keys("idef add(")
+        own_one.shows("def add(a, b):")
+        own_one.keys("<M-]>")
+        own_one.shows("def add(*numbers): (2/2)")
+        own_one.keys("<M-]>")
+        own_one.shows("def add(a, b): (1/2)")
+        own_one.keys("<M-[><Tab>")
+        own_one.until(lambda: own_one.text == "def add(*numbers):", "the one that is shown")
+    finally:
+        own_one.lua("require('codefuse.client').call = _G.call")
+
+
+_SEVERAL = """
+local texts, client = ..., require('codefuse.client')
+_G.call = client.call
+client.call = function(server, method, params, asked)
+  if method ~= 'textDocument/inlineCompletion' then return _G.call(server, method, params, asked) end
+  local range = { start = params.position, ['end'] = params.position }
+  asked.on_result({ items = vim.tbl_map(function(text) return { insertText = text, range = range } end, texts) })
+  return { cancel = function() end }
+end
+"""
+
+
+@pytest.mark.real_model
+def test_a_real_model_writes_talks_and_comes_back_when_its_worker_is_killed(
+    program: str, env: dict[str, str], smollm2: Path, tmp_path: Path
+) -> None:
+    settings = {"model": str(smollm2), "chat_max_tokens": 400, "completion_timeout": 120}
+    with Neovim(program, {"settings": settings}, env, (110, 32)) as editor:
+        try:
+            editor.open(tmp_path / "a.py", "import os\n\n\ndef add(a, b):\n    return a + b\n\n\n")
+            editor.until(lambda: editor.lua(READY), "the model to be loaded")
+            editor.keys("Godef multiply(a, b):<CR>return ")
+            editor.until(lambda: editor.lua(_GHOST), "a suggestion of the model's own")
+            before = editor.text
+            editor.keys("<Tab>")
+            editor.until(lambda: len(editor.text) > len(before), "it to be taken")
+            editor.keys("<Esc>")
+            editor.command("CodeFuse chat Tell me all about Python.")
+            editor.until(lambda: len(transcript(editor).split()) > 8, "the model to talk")
+            os.kill(_worker_pid(env), signal.SIGKILL)
+            editor.shows("✗ ")
+            editor.until(lambda: not editor.lua(READY), "the status to tell")
+            editor.command("CodeFuse chat And what is Lua?")
+            before = transcript(editor)
+            editor.until(lambda: len(transcript(editor)) > len(before), "another worker to talk")
+            assert editor.lua(READY)
+            editor.command("CodeFuse stop")
+            editor.shows("⏹ stopped")
+        finally:
+            command = [sys.executable, "-m", "codefuse_lsp", "stop"]
+            subprocess.run(command, env={**os.environ, **env}, check=False, capture_output=True)
+
+
+_GHOST = """
+for name, id in pairs(vim.api.nvim_get_namespaces()) do
+  if name:find('inline_completion') or name == 'codefuse.ghost' then
+    if #vim.api.nvim_buf_get_extmarks(0, id, 0, -1, {}) > 0 then return true end
+  end
+end
+return false
+"""
+
+
+def _worker_pid(env: dict[str, str]) -> int:
+    folder = Path(env["XDG_RUNTIME_DIR"])
+    announced = [json.loads(path.read_text("utf-8")) for path in folder.rglob("*.json")]
+    return next(int(one["pid"]) for one in announced if "pid" in one)

@@ -5,6 +5,7 @@ Knows nothing of what is tested. Every wait is for a sign and has a hang guard.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ import pynvim
 
 ROOT = Path(__file__).parents[3]
 INIT = Path(__file__).with_name("init.lua")
-HANG_S = 60.0  # a busy machine may be slow; nothing that is waited for takes this long
+HANG_S = 120.0  # a busy machine may be slow; nothing that is waited for takes this long
 POLL_S = 0.02
 
 _SCREEN = """
@@ -56,8 +57,7 @@ class Neovim:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError, EOFError):
             self.rpc.command("qall!")
-        with contextlib.suppress(Exception):
-            self.rpc.close()
+        _hang_up(self.rpc)
         self.until(lambda: not Path(f"/proc/{self.pid}").exists() or _is_dead(self.pid), "the editor to leave")
 
     def lua(self, code: str, *given: Any) -> Any:
@@ -137,6 +137,15 @@ _ATTACHED = """
 local client = vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1]
 return client ~= nil and client.initialized == true
 """
+
+
+def _hang_up(rpc: pynvim.Nvim) -> None:
+    """Close the connection; pynvim ends its event loop before its transports have said their last word."""
+    loop = rpc._session._async_session._msgpack_stream.loop
+    for transport in (loop._transport, *loop._to_close):
+        transport.close()
+    loop._loop.run_until_complete(asyncio.sleep(0.01))
+    rpc.close()
 
 
 def _is_dead(pid: int) -> bool:

@@ -9,6 +9,7 @@ local M = {}
 local NAME = 'codefuse'
 local CRASH_SPAN_MS = 180000 -- crashes further apart than this have nothing to do with each other
 local MOST_CRASHES = 5
+local PATIENCE_MS = 3000 -- with a server that was told to end
 local ACKNOWLEDGED_MS = 5000 -- after a cancel that the server has not answered
 
 --- Language ids that are not the name of the filetype.
@@ -305,6 +306,9 @@ function M.stop()
   for _, client in ipairs(M.all()) do
     wanted_ends[client.id] = true
     client:stop()
+    vim.defer_fn(function()
+      client:stop(true) -- one that does not listen any more
+    end, PATIENCE_MS)
   end
 end
 

@@ -82,14 +82,19 @@ local function draw(col, rest, replaced)
   for index = 2, #lines do
     table.insert(below, { { lines[index], 'CodeFuseGhost' } })
   end
-  if shown.counted then
-    local count = { (' (%d/%d)'):format(shown.index, #shown.items), 'CodeFuseLabel' }
-    table.insert(#below > 0 and below[#below] or below, #below > 0 and count or { count })
-  end
   local between = parts.between(lines[1], replaced)
-  for _, piece in ipairs(between or { { 0, lines[1] } }) do
+  local pieces = between or { { 0, lines[1] } }
+  local count = shown.counted
+      and #shown.items > 1
+      and (' (%d/%d)'):format(shown.index, #shown.items)
+    or ''
+  if #below > 0 then
+    table.insert(below[#below], { count, 'CodeFuseLabel' })
+  end
+  for number, piece in ipairs(pieces) do
+    local is_last = number == #pieces and #below == 0
     vim.api.nvim_buf_set_extmark(bufnr, namespace, row, col + piece[1], {
-      virt_text = { { piece[2], 'CodeFuseGhost' } },
+      virt_text = { { piece[2], 'CodeFuseGhost' }, { is_last and count or '', 'CodeFuseLabel' } },
       virt_text_pos = between and 'inline' or 'overlay',
       hl_mode = 'combine',
     })
