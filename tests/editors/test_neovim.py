@@ -358,7 +358,7 @@ def test_commands_and_references_are_offered_as_they_are_typed(
     (tmp_path / "zoo.py").write_text("ANIMALS = ['zebra']\n", "utf-8")
     editor.open(tmp_path / "a.py", "x = 1\n")
     editor.command("CodeFuse new")
-    editor.shows("Ask (/ commands")
+    editor.shows("Ask (/ or @)")
     editor.keys("/ex")
     editor.shows("/explain")
     editor.keys("<C-e><C-u>who lives in @zoo")

@@ -154,10 +154,15 @@ end
 ---@return string
 local function legend()
   local words = {}
-  for _, key in ipairs(KEYS) do
-    table.insert(words, ('%%#CodeFuseKey#%s%%* %s'):format(key[1], key[3]))
+  for _, pair in ipairs({
+    { 'a', 'accept' },
+    { 'r', 'reject' },
+    { 'A', 'accept all' },
+    { 'q', 'reject the rest' },
+  }) do
+    table.insert(words, ('%%#CodeFuseKey#%s%%* %s'):format(pair[1], pair[2]))
   end
-  return ' CodeFuse proposes: ' .. table.concat(words, ' · ')
+  return ' CodeFuse proposes: %<' .. table.concat(words, ' · ') .. ' · %#CodeFuseKey#]c [c u%*'
 end
 
 ---@param it codefuse.Standing

@@ -62,11 +62,21 @@ local function followers()
   end, vim.fn.win_findbuf(M.buffer()))
 end
 
+--- Move windows to the end, with the notes below it in view.
 ---@param windows integer[]
-local function follow(windows)
+---@param notes? integer How many lines of them there are.
+local function follow(windows, notes)
   local last = vim.api.nvim_buf_line_count(M.buffer())
   for _, window in ipairs(windows) do
     vim.api.nvim_win_set_cursor(window, { last, 0 })
+    if
+      notes
+      and vim.api.nvim_win_text_height(window, {}).all > vim.api.nvim_win_get_height(window) - 1
+    then
+      vim.api.nvim_win_call(window, function()
+        vim.cmd.normal({ ('zb%d%s'):format(notes, vim.keycode('<C-e>')), bang = true })
+      end)
+    end
   end
 end
 
@@ -197,8 +207,10 @@ function M.note(sentences)
     end
   end
   if #lines > 0 then
+    local windows = followers()
     local row = vim.api.nvim_buf_line_count(M.buffer()) - 1
     vim.api.nvim_buf_set_extmark(M.buffer(), namespace, row, 0, { virt_lines = lines })
+    follow(windows, #lines)
   end
 end
 

@@ -122,8 +122,7 @@ function M.title(above, labels)
   for _, window in ipairs(vim.fn.win_findbuf(transcript.buffer())) do
     vim.wo[window][0].winbar = ' ' .. escaped(above)
   end
-  local about = #labels > 0 and ' About ' .. table.concat(labels, ', ')
-    or ' Ask (/ commands, @ references)'
+  local about = #labels > 0 and ' About ' .. table.concat(labels, ', ') or ' Ask (/ or @)'
   for _, window in ipairs(vim.fn.win_findbuf(input.buffer())) do
     vim.wo[window][0].winbar = escaped(about)
       .. '%=%#CodeFuseKey#<C-s>%* send  %#CodeFuseKey#g?%* help '
