@@ -62,21 +62,26 @@ local function followers()
   end, vim.fn.win_findbuf(M.buffer()))
 end
 
---- Move windows to the end, with the notes below it in view.
 ---@param windows integer[]
----@param notes? integer How many lines of them there are.
-local function follow(windows, notes)
+local function follow(windows)
   local last = vim.api.nvim_buf_line_count(M.buffer())
   for _, window in ipairs(windows) do
     vim.api.nvim_win_set_cursor(window, { last, 0 })
-    if
-      notes
-      and vim.api.nvim_win_text_height(window, {}).all > vim.api.nvim_win_get_height(window) - 1
-    then
-      vim.api.nvim_win_call(window, function()
-        vim.cmd.normal({ ('zb%d%s'):format(notes, vim.keycode('<C-e>')), bang = true })
-      end)
+  end
+end
+
+--- Scroll windows so that what stands below the last line, which no cursor reaches, is seen.
+---@param windows integer[]
+local function show_end(windows)
+  for _, window in ipairs(windows) do
+    local room = vim.api.nvim_win_get_height(window) - 1 -- without the winbar
+    local top = vim.api.nvim_buf_line_count(M.buffer()) - 1
+    while top > 0 and vim.api.nvim_win_text_height(window, { start_row = top - 1 }).all <= room do
+      top = top - 1
     end
+    vim.api.nvim_win_call(window, function()
+      vim.fn.winrestview({ topline = top + 1 })
+    end)
   end
 end
 
@@ -210,7 +215,7 @@ function M.note(sentences)
     local windows = followers()
     local row = vim.api.nvim_buf_line_count(M.buffer()) - 1
     vim.api.nvim_buf_set_extmark(M.buffer(), namespace, row, 0, { virt_lines = lines })
-    follow(windows, #lines)
+    show_end(windows)
   end
 end
 
