@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from codefuse_lsp.context.promises import promise_of
 from codefuse_lsp.context.statements import closed_statements
-from codefuse_lsp.prompts.actions import CODE_ALONE
 from codefuse_lsp.prompts.fences import END_OF_FENCE, code_of, fenced
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
 from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.prompts.languages import fence_name, language_tag
+from codefuse_lsp.prompts.questions import CODE_ALONE
 
 # Together about 3,400 tokens: what a context of 4,096 holds beside the answer.
 MAX_CODE_CHARS = 3_000
