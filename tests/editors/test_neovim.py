@@ -253,6 +253,56 @@ end
 """
 
 
+RATIO = "import os\n\n\ndef ratio(a, b):\n    total = a + b\n    return a / total\n"
+
+
+def test_an_action_edits_the_code_in_one_step_of_undo(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("", "Return what part of the sum the first number is.")
+    editor.open(tmp_path / "ratio.py", RATIO)
+    editor.command("4 | CodeFuse doc")
+    editor.until(lambda: "what part of the sum" in editor.text, "the documentation")
+    editor.command("undo")
+    assert editor.text == RATIO.rstrip("\n")
+
+
+def test_a_review_marks_the_lines_and_lists_them_until_it_is_cleared(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("", "6: error: divides by zero where a + b is 0\n")
+    editor.open(tmp_path / "ratio.py", RATIO)
+    editor.command("CodeFuse review")
+    editor.until(lambda: editor.lua("return #vim.fn.getloclist(0)") == 1, "the list")
+    assert editor.lua("return vim.fn.getloclist(0)[1].lnum") == 6
+    editor.until(lambda: editor.lua(_DIAGNOSED), "the line to be marked")
+    editor.command("wincmd t | CodeFuse review clear")
+    editor.until(lambda: not editor.lua(_DIAGNOSED), "the mark to be gone")
+
+
+_DIAGNOSED = "return #vim.diagnostic.get(vim.fn.bufnr('ratio.py$')) > 0"
+
+
+def test_names_are_suggested_and_taken(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("", "1. `sum_of_both`\n2. whole\n")
+    editor.open(tmp_path / "ratio.py", RATIO)
+    editor.lua("vim.ui.select = function(items, _, choose) choose(items[1], 1) end")
+    editor.command("call cursor(5, 6) | CodeFuse rename")
+    editor.tells("sum_of_both is in the unnamed register")  # no other server renames here
+
+
+def test_a_commit_message_is_written_for_what_is_staged(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    (tmp_path / "ratio.py").write_text(RATIO, "utf-8")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run([*git, *words], check=True)
+    (tmp_path / "ratio.py").write_text(RATIO.replace("/", "//"), "utf-8")
+    subprocess.run([*git, "add", "."], check=True)
+    engine.answers("", "Divide ", "without a rest", pause_s=0.1)
+    editor.open(tmp_path / "ratio.py")
+    editor.command("CodeFuse commit")
+    editor.shows("Divide without a rest")
+    assert "a // total" in engine.prompts[-1]
+
+
 # Chat
 
 

@@ -24,7 +24,7 @@ from tests.editors.neovim.driver import HANG_S, POLL_S, ROOT, found
 from tests.editors.scripted_engine import ScriptedEngine
 
 MEDIA = ROOT / "editors" / "media"
-COLUMNS, LINES = 112, 26
+COLUMNS, LINES = 112, 31
 THEME = TerminalTheme(
     (20, 22, 27),
     (224, 226, 234),

@@ -70,21 +70,6 @@ local function follow(windows)
   end
 end
 
---- Scroll windows so that what stands below the last line, which no cursor reaches, is seen.
----@param windows integer[]
-local function show_end(windows)
-  for _, window in ipairs(windows) do
-    local room = vim.api.nvim_win_get_height(window) - 1 -- without the winbar
-    local top = vim.api.nvim_buf_line_count(M.buffer()) - 1
-    while top > 0 and vim.api.nvim_win_text_height(window, { start_row = top - 1 }).all <= room do
-      top = top - 1
-    end
-    vim.api.nvim_win_call(window, function()
-      vim.fn.winrestview({ topline = top + 1 })
-    end)
-  end
-end
-
 ---@param text string
 local function append(text)
   local windows = followers()
@@ -183,40 +168,20 @@ function M.finish(turn, text, known)
   M.note(known.notes)
 end
 
---- Words in lines of a width: virtual lines are cut else.
----@param sentence string
----@param width integer
----@return string[]
-local function folded(sentence, width)
-  local lines = { '' }
-  for word in sentence:gmatch('%S+') do
-    local longer = lines[#lines] == '' and word or lines[#lines] .. ' ' .. word
-    if lines[#lines] ~= '' and vim.fn.strdisplaywidth(longer) > width then
-      table.insert(lines, word)
-    else
-      lines[#lines] = longer
-    end
-  end
-  return lines
-end
-
---- Notes below the last turn.
+--- Notes below the last turn, a line for each.
 ---@param sentences string[]
 function M.note(sentences)
-  local window = vim.fn.win_findbuf(M.buffer())[1]
-  local width = math.max(20, window and vim.api.nvim_win_get_width(window) or 60)
-  local lines = {}
-  for _, sentence in ipairs(sentences) do
-    for _, line in ipairs(folded(sentence, width)) do
-      table.insert(lines, { { line, 'CodeFuseNote' } })
-    end
+  if #sentences == 0 then
+    return
   end
-  if #lines > 0 then
-    local windows = followers()
-    local row = vim.api.nvim_buf_line_count(M.buffer()) - 1
-    vim.api.nvim_buf_set_extmark(M.buffer(), namespace, row, 0, { virt_lines = lines })
-    show_end(windows)
-  end
+  append('\n\n' .. table.concat(sentences, '\n'))
+  local last = vim.api.nvim_buf_line_count(M.buffer())
+  vim.api.nvim_buf_set_extmark(M.buffer(), namespace, last - #sentences, 0, {
+    end_row = last,
+    hl_group = 'CodeFuseNote',
+    priority = 200, -- above that of Markdown
+    strict = false,
+  })
 end
 
 --- Take a turn away, and all behind it.
