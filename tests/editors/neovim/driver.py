@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -123,14 +124,23 @@ class Neovim:
         return str(self.until(lambda: next((note for note in self.notes if text in note), None), f"to hear {text!r}"))
 
     @property
-    def server_pid(self) -> int:
-        """The process of the language server."""
+    def servers(self) -> set[int]:
+        """The processes of its language servers."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("utf-8").split()
+        found = set()
         for child in children:
             with contextlib.suppress(OSError):
                 if b"codefuse_lsp" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return int(child)
-        return 0
+                    found.add(int(child))
+        return found
+
+    def kill_servers(self) -> set[int]:
+        """Kill them, and return which they were."""
+        servers = self.servers
+        assert servers
+        for server in servers:
+            os.kill(server, signal.SIGKILL)
+        return servers
 
 
 _ATTACHED = """

@@ -72,7 +72,7 @@ local function check_clients()
   if client_of.is_stopped() then
     health.warn('It was stopped.', { '`:CodeFuse restart` begins anew.' })
   elseif #clients == 0 then
-    health.info('No language server yet: it starts with the first file that it is meant for.')
+    health.info('No language server is ready: it starts with the first file that it is meant for.')
   end
   for _, client in ipairs(clients) do
     local buffers = vim.tbl_count(client.attached_buffers)
