@@ -588,7 +588,7 @@ def test_setup_takes_less_than_ten_milliseconds(program: str, env: dict[str, str
     script.write_text(_TIMED, "utf-8")
     command = ["env", *(f"{name}={value}" for name, value in env.items()), f"CODEFUSE_PLUGIN={PLUGIN}"]
     command += [program, "--clean", "--headless", "-l", str(script)]
-    took = [float(subprocess.run(command, capture_output=True, text=True, check=True).stderr) for _ in range(7)]
+    took = [float(subprocess.run(command, capture_output=True, text=True, check=True).stderr) for _ in range(15)]
     assert min(took) < 10  # the least: what else the machine does takes time, too
 
 
