@@ -203,7 +203,7 @@ The region, if there is one, is what the next question refers to."
   "Draw TURN behind what was said; return the bounds of its text."
   (save-excursion
     (goto-char codefuse-chat--said)
-    (let ((beg (point)) from to)
+    (let ((beg (point)) from end to)
       (insert (propertize (codefuse-chat--heading turn)
                           'font-lock-face (if (codefuse-chat--human-p turn) 'codefuse-chat-you 'codefuse-chat-model))
               "\n")
@@ -212,8 +212,9 @@ The region, if there is one, is what the next question refers to."
       (unless (bolp) (insert "\n"))
       (setq from (point))
       (insert (plist-get turn :text))
-      (setq to (copy-marker (point) t))
+      (setq end (point))
       (insert "\n\n")
+      (setq to (copy-marker end t))
       (put-text-property beg (point) 'codefuse-turn turn)
       (codefuse-chat--seal beg (point))
       (set-marker codefuse-chat--said (point))
@@ -375,8 +376,11 @@ ON-FAILURE is called if there is none."
     (codefuse-chat--learn result)
     (codefuse-chat--writing
       (let* ((beg (plist-get running :beg)) (end (plist-get running :end)))
-        (codefuse-replace beg end (plist-get result :text))
-        (add-text-properties beg end (list 'codefuse-turn (codefuse-chat--turn-of result)))
+        (cl-loop with turn = (get-text-property end 'codefuse-turn)
+                 for (key value) on (codefuse-chat--turn-of result) by #'cddr
+                 do (plist-put turn key value)
+                 finally (codefuse-replace beg end (plist-get result :text))
+                 finally (put-text-property beg end 'codefuse-turn turn))
         (codefuse-chat--seal beg end)
         (codefuse-chat--note end (codefuse-chat--remarks result))))
     (force-mode-line-update)))
@@ -535,15 +539,18 @@ ON-FAILURE is called if there is none."
 
 ;;;; Conversations
 
-(defun codefuse-chat-conversations ()
-  "Choose an earlier conversation and show it."
-  (interactive)
+(defun codefuse-chat-conversations (&optional query)
+  "Choose an earlier conversation and show it.
+With a prefix argument, choose among those in which the words of QUERY
+are said, or which are called so."
+  (interactive (list (and current-prefix-arg (read-string "Conversations about: "))))
   (unless (derived-mode-p 'codefuse-chat-mode) (codefuse-chat))
   (codefuse-chat--idle)
-  (let* ((found (codefuse-request-now "codefuse/conversations" (list :limit 500) :server (codefuse-chat--server)))
-         (items (append (plist-get found :items) nil))
-         (names (codefuse-chat--names items)))
-    (unless items (user-error "There is no conversation yet"))
+  (let* ((found (codefuse-request-now "codefuse/conversations"
+                                      (append (list :limit 200) (and query (list :query query)))
+                                      :server (codefuse-chat--server)))
+         (names (codefuse-chat--names (append (plist-get found :items) nil))))
+    (unless names (user-error (if query "No conversation is about this" "There is no conversation yet")))
     (let ((chosen (completing-read "Conversation: " (codefuse-chat--table names) nil t)))
       (codefuse-chat-open (plist-get (cdr (assoc chosen names)) :conversationId)))))
 
@@ -565,8 +572,9 @@ ON-FAILURE is called if there is none."
                    (annotation-function
                     . ,(lambda (name)
                          (let ((item (cdr (assoc name names))))
-                           (format "  %d turns, %s" (plist-get item :turns)
-                                   (format-time-string "%F %R" (/ (plist-get item :updated) 1000)))))))
+                           (format "  %d turns, %s  %s" (plist-get item :turns)
+                                   (format-time-string "%F %R" (/ (plist-get item :updated) 1000))
+                                   (replace-regexp-in-string "[ \n\t]+" " " (plist-get item :snippet)))))))
       (complete-with-action action names string predicate))))
 
 (defun codefuse-chat-open (conversation &optional turn)

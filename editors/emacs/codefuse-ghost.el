@@ -17,6 +17,7 @@
 (require 'codefuse-document)
 (require 'codefuse-server)
 
+(defvar codefuse-ghost-mode)
 (defvar company-candidates)
 (defvar company-selection)
 (defvar company-prefix)
@@ -35,8 +36,7 @@
 (defcustom codefuse-ghost-automatic t
   "Whether suggestions come as you type, or only with \\[codefuse-complete]."
   :type 'boolean
-  :group 'codefuse
-  :local t)
+  :group 'codefuse)
 
 (defcustom codefuse-ghost-inhibit-functions '(codefuse-ghost-busy-p)
   "Functions that say, by a non-nil value, that nothing be suggested now."
@@ -57,6 +57,9 @@ or taken, :beg and :end markers round what it replaces.")
 
 (defvar-local codefuse-ghost--tick nil
   "State of the text that was asked about last.")
+
+(defvar-local codefuse-ghost--missed nil
+  "State of the text for which there was no suggestion, if it is the last.")
 
 (defvar-local codefuse-ghost--timer nil
   "Timer that asks when there is no more input.")
@@ -104,6 +107,17 @@ or taken, :beg and :end markers round what it replaces.")
                                           (or noninteractive (eq buffer (window-buffer (selected-window)))))
                                  (with-current-buffer buffer (codefuse-ghost--ask nil))))
                        (current-buffer)))))
+
+(defun codefuse-ghost--model-ready (server)
+  "Ask again, in the buffer before the user, what SERVER's model missed."
+  (when (equal (plist-get (codefuse-server-status server) :state) "ready")
+    (with-current-buffer (window-buffer (selected-window))
+      (when (and codefuse-ghost-mode codefuse-ghost-automatic (not codefuse-ghost--shown)
+                 (eql codefuse-ghost--missed (buffer-chars-modified-tick)))
+        (setq codefuse-ghost--missed nil)
+        (codefuse-ghost--ask-soon)))))
+
+(add-hook 'codefuse-status-changed-functions #'codefuse-ghost--model-ready)
 
 (defun codefuse-ghost-busy-p ()
   "Return non-nil where a suggestion would be in the way."
@@ -155,6 +169,8 @@ or taken, :beg and :end markers round what it replaces.")
 (defun codefuse-ghost--take (items server popup invoked)
   "Show the first of ITEMS, which SERVER found while POPUP was selected.
 INVOKED is non-nil if the user waits for it."
+  (setq codefuse-ghost--missed (unless items (buffer-chars-modified-tick)))
+  (codefuse-ghost--clear)
   (cond (items (codefuse-ghost--show items 0 server popup))
         (invoked (message "%s" (substitute-command-keys
                                 "CodeFuse suggests nothing here; \\[codefuse-why] tells why")))))

@@ -214,8 +214,8 @@ the wait, and the result is nil."
 (defvar codefuse-server--status (make-hash-table :test #'eq :weakness 'key)
   "For each server what it has said last about its model.")
 
-(defvar codefuse-status-changed-hook nil
-  "Run when a server tells that its model is another way than before.")
+(defvar codefuse-status-changed-functions nil
+  "Called with a server that tells how its model is now.")
 
 (defun codefuse-server-status (server)
   "Return the plist that SERVER has told last of its model, or nil."
@@ -224,7 +224,7 @@ the wait, and the result is nil."
 (defun codefuse-server-take-status (server status)
   "Note that the model of SERVER is as STATUS says."
   (puthash server status codefuse-server--status)
-  (run-hooks 'codefuse-status-changed-hook)
+  (run-hook-with-args 'codefuse-status-changed-functions server)
   (force-mode-line-update t))
 
 (defun codefuse-true-p (value)

@@ -38,8 +38,7 @@ A connection of our own works beside any other language server."
   :type '(choice (const :tag "By a connection of our own" own)
                  (const :tag "Through eglot, which runs it as this buffer's server" eglot)
                  (const :tag "Through lsp-mode, which runs it beside others" lsp-mode))
-  :group 'codefuse
-  :local t)
+  :group 'codefuse)
 
 (dolist (command '(("codefuse-actions" codefuse-action codefuse-explain codefuse-write-tests codefuse-fix)
                    ("codefuse-chat" codefuse-chat codefuse-chat-add-reference codefuse-chat-conversations)
