@@ -83,6 +83,7 @@
                value)
       plist))
    ((vectorp value) (vconcat (mapcar #'codefuse-lsp-mode--plist value)))
+   ((and (consp value) (hash-table-p (car value))) (mapcar #'codefuse-lsp-mode--plist value)) ; merged results
    (t value)))
 
 ;;;; Our side of it

@@ -29,6 +29,7 @@
       codefuse-trust-file (expand-file-name "trust.eld" (getenv "CODEFUSE_TEST_HOME"))
       project-vc-extra-root-markers '(".root")
       native-comp-jit-compilation nil
+      native-comp-enable-subr-trampolines nil
       python-indent-guess-indent-offset nil
       confirm-kill-processes nil
       make-backup-files nil

@@ -47,7 +47,8 @@
                                       (string-match-p "test_square\\.py\\'" (buffer-file-name buffer))
                                       (with-current-buffer buffer (> (buffer-size) 0))))
                                (buffer-list)))))
-        (should (file-exists-p (buffer-file-name tests)))
+        ;; Eglot tells the server that it makes no files: there the buffer is still to be saved.
+        (unless (eq driver-client 'eglot) (should (file-exists-p (buffer-file-name tests))))
         (should (string-prefix-p folder (buffer-file-name tests)))
         (with-current-buffer tests
           (should (string-match-p "assert square(3) == 9" (buffer-string)))
