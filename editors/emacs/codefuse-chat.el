@@ -66,6 +66,8 @@
   "C-c C-p" #'codefuse-chat-previous-turn
   "C-c C-s" #'codefuse-chat-next-turn)
 
+(put 'codefuse-chat-send :advertised-binding (kbd "C-c C-c"))
+
 (define-derived-mode codefuse-chat-mode text-mode "CodeFuse Chat"
   "Talk about code with the model.
 Write below the line and send with \\[codefuse-chat-send].

@@ -17,10 +17,11 @@
 (require 'codefuse-document)
 (require 'codefuse-server)
 
-(defvar codefuse-ghost-mode)
 (defvar company-candidates)
 (defvar company-selection)
 (defvar company-prefix)
+(defvar company-preview-overlay)
+(defvar corfu--preview-ov)
 (defvar corfu--candidates)
 (defvar corfu--index)
 (defvar completion-in-region--data)
@@ -59,7 +60,7 @@ or taken, :beg and :end markers round what it replaces.")
   "State of the text that was asked about last.")
 
 (defvar-local codefuse-ghost--missed nil
-  "State of the text for which there was no suggestion, if it is the last.")
+  "State of the text that was asked about before the model was ready.")
 
 (defvar-local codefuse-ghost--timer nil
   "Timer that asks when there is no more input.")
@@ -108,14 +109,19 @@ or taken, :beg and :end markers round what it replaces.")
                                  (with-current-buffer buffer (codefuse-ghost--ask nil))))
                        (current-buffer)))))
 
+(defun codefuse-ghost--ready-p (server)
+  "Return non-nil if the model of SERVER is known to be ready."
+  (equal (plist-get (codefuse-server-status server) :state) "ready"))
+
 (defun codefuse-ghost--model-ready (server)
   "Ask again, in the buffer before the user, what SERVER's model missed."
-  (when (equal (plist-get (codefuse-server-status server) :state) "ready")
+  (when (codefuse-ghost--ready-p server)
     (with-current-buffer (window-buffer (selected-window))
-      (when (and codefuse-ghost-mode codefuse-ghost-automatic (not codefuse-ghost--shown)
-                 (eql codefuse-ghost--missed (buffer-chars-modified-tick)))
-        (setq codefuse-ghost--missed nil)
-        (codefuse-ghost--ask-soon)))))
+      (when codefuse-ghost--missed
+        (when (and (bound-and-true-p codefuse-ghost-mode) codefuse-ghost-automatic
+                   (eql codefuse-ghost--missed (buffer-chars-modified-tick)))
+          (codefuse-ghost--ask-soon))
+        (setq codefuse-ghost--missed nil)))))
 
 (add-hook 'codefuse-status-changed-functions #'codefuse-ghost--model-ready)
 
@@ -139,6 +145,7 @@ or taken, :beg and :end markers round what it replaces.")
            (chosen (and (consp popup) popup)))
       (unless (and popup (not chosen) (not invoked))
         (let ((tick (buffer-chars-modified-tick))
+              (was-ready (codefuse-ghost--ready-p server))
               (request nil))
           (setq request
                 (codefuse-request
@@ -159,7 +166,10 @@ or taken, :beg and :end markers round what it replaces.")
                      (setq codefuse-ghost--request nil)
                      (when (and (eql tick (buffer-chars-modified-tick)) (eql place (point))
                                 (equal popup (codefuse-ghost--popup)))
-                       (codefuse-ghost--take (codefuse-ghost--items result) server popup invoked))))))
+                       (codefuse-ghost--take (codefuse-ghost--items result) server popup invoked)
+                       (unless (or result was-ready)
+                         (setq codefuse-ghost--missed tick)
+                         (codefuse-ghost--model-ready server)))))))
           (setq codefuse-ghost--request request))))))
 
 (defun codefuse-ghost--items (result)
@@ -169,7 +179,6 @@ or taken, :beg and :end markers round what it replaces.")
 (defun codefuse-ghost--take (items server popup invoked)
   "Show the first of ITEMS, which SERVER found while POPUP was selected.
 INVOKED is non-nil if the user waits for it."
-  (setq codefuse-ghost--missed (unless items (buffer-chars-modified-tick)))
   (codefuse-ghost--clear)
   (cond (items (codefuse-ghost--show items 0 server popup))
         (invoked (message "%s" (substitute-command-keys
@@ -221,13 +230,24 @@ inserted; nil if there is no popup."
   (let ((text (plist-get item :insertText)))
     (if (stringp text) text (plist-get text :value))))
 
+(defun codefuse-ghost--previewed ()
+  "Return how many characters of what is shown a popup shows itself."
+  (pcase (plist-get codefuse-ghost--shown :popup)
+    (`(,beg . ,candidate)
+     (if (or (and (overlayp (bound-and-true-p corfu--preview-ov)) (overlay-buffer corfu--preview-ov))
+             (and (overlayp (bound-and-true-p company-preview-overlay)) (overlay-buffer company-preview-overlay)))
+         (min (- (length candidate) (- (point) beg))
+              (length (plist-get codefuse-ghost--shown :text)))
+       0))
+    (_ 0)))
+
 (defun codefuse-ghost--draw ()
   "Draw what is shown: one line at the cursor, the rest under its line."
   (codefuse-ghost--erase)
   (setq codefuse-ghost--active (not (plist-get codefuse-ghost--shown :popup)))
   (let* ((end (marker-position (plist-get codefuse-ghost--shown :end)))
          (at-end (= end (save-excursion (goto-char end) (pos-eol))))
-         (text (plist-get codefuse-ghost--shown :text))
+         (text (substring (plist-get codefuse-ghost--shown :text) (codefuse-ghost--previewed)))
          (break (string-search "\n" text))
          (first (codefuse-ghost--paint (substring text 0 break)))
          (rest (and break (not (plist-get codefuse-ghost--shown :popup))
@@ -237,7 +257,8 @@ inserted; nil if there is no popup."
         (codefuse-ghost--overlay (point) end 'display (concat first (and at-end rest) (and at-end count)))
       (let ((shown (concat first (and at-end rest) (and at-end count))))
         (unless (string-empty-p shown)
-          ;; The cursor stays before the ghost text, not behind it.
+          ;; The cursor stays before the ghost text, not behind it; it cannot stay on a line break.
+          (when (string-prefix-p "\n" shown) (setq shown (concat " " shown)))
           (put-text-property 0 1 'cursor t shown)
           (codefuse-ghost--overlay (point) (point) 'after-string shown))))
     (unless at-end

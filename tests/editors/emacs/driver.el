@@ -176,14 +176,17 @@
 ;;;; Ghost text
 
 (defun driver-ghost ()
-  "Return the ghost text as it is drawn in the current buffer, nil for none."
+  "Return the ghost text as it is drawn in the current buffer, nil for none.
+A blank that only gives the cursor a place is left out."
   (let ((overlays (sort (seq-filter (lambda (one) (overlay-get one 'codefuse-ghost))
                                     (overlays-in (point-min) (point-max)))
                         (lambda (a b) (< (overlay-start a) (overlay-start b))))))
     (and overlays
-         (mapconcat (lambda (one)
-                      (substring-no-properties (or (overlay-get one 'display) (overlay-get one 'after-string) "")))
-                    overlays))))
+         (string-replace
+          " \n" "\n"
+          (mapconcat (lambda (one)
+                       (substring-no-properties (or (overlay-get one 'display) (overlay-get one 'after-string) "")))
+                     overlays)))))
 
 (defun driver-wait-for-ghost (text)
   "Wait until TEXT is drawn as ghost text."
