@@ -86,10 +86,7 @@ ON-RESULT and ON-ERROR are as in `codefuse-server-send'."
 
 (cl-defmethod codefuse-server-restart ((server codefuse-connection))
   "End SERVER and begin it again."
-  (let ((root (codefuse-connection-root server)))
-    (codefuse-connection-end server)
-    (setf (alist-get root codefuse-connection--failures nil t #'equal) nil)
-    (codefuse-connection-begin root)))
+  (codefuse-connection-again (codefuse-connection-root server)))
 
 (add-hook 'codefuse-server-live-functions
           (lambda () (seq-filter #'codefuse-server-live-p (mapcar #'cdr codefuse-connections))))
@@ -232,6 +229,20 @@ Nil where there is no program to begin, or it has failed too often."
             (run-at-time pause nil #'codefuse-connection--again root))
         (message "CodeFuse: the server for %s keeps ending; M-x codefuse-restart tries again"
                  (abbreviate-file-name root))))))
+
+(defun codefuse-connection-again (root)
+  "End the server for the project at ROOT, however it is, and begin it."
+  (setf (alist-get root codefuse-connection--failures nil t #'equal) nil)
+  (when-let* ((server (alist-get root codefuse-connections nil nil #'equal)))
+    (codefuse-connection-end server))
+  (codefuse-connection-begin root))
+
+(defun codefuse-connection-stop-work (server)
+  "Stop what SERVER shows to be at; return non-nil if that can be stopped."
+  (when-let* ((token (car (seq-find (lambda (work) (codefuse-true-p (plist-get (cdr work) :cancellable)))
+                                    (codefuse-connection-work server)))))
+    (codefuse-server-notify server "window/workDoneProgress/cancel" (list :token token))
+    t))
 
 (defun codefuse-connection--again (root)
   "Begin a server for the project at ROOT unless there is one."

@@ -12,24 +12,23 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'seq)
-(require 'url-util)
 (require 'codefuse-server)
 
 ;;;; Addresses
 
-(defconst codefuse-document--allowed
-  (let ((allowed (copy-sequence url-path-allowed-chars)))
-    (aset allowed ?: nil)
-    allowed)
-  "Characters that stand for themselves in an address.")
+(defun codefuse-document--escape (path)
+  "Return PATH with all escaped that does not stand for itself in an address."
+  (mapconcat (lambda (byte)
+               (if (or (<= ?a byte ?z) (<= ?A byte ?Z) (<= ?0 byte ?9) (memq byte '(?- ?. ?_ ?~ ?/)))
+                   (string byte)
+                 (format "%%%02X" byte)))
+             (encode-coding-string path 'utf-8)))
 
 (defun codefuse-uri (&optional file)
   "Return the address of FILE, that of the current buffer if nil."
   (when-let* ((path (or file (buffer-file-name (or (buffer-base-buffer) (current-buffer))))))
     (let ((local (file-local-name (expand-file-name path))))
-      (concat "file://" (unless (string-prefix-p "/" local) "/")
-              (url-hexify-string local codefuse-document--allowed)))))
+      (concat "file://" (unless (string-prefix-p "/" local) "/") (codefuse-document--escape local)))))
 
 (defun codefuse-path (uri &optional beside)
   "Return the file at URI, on the machine that the file BESIDE is on."

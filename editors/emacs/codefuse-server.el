@@ -13,7 +13,7 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'subr-x)
+(eval-when-compile (require 'subr-x))
 
 (defgroup codefuse nil
   "Code assistant whose model runs on your own machine."

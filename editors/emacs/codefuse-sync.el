@@ -55,6 +55,8 @@ The symbol all stands for more than we can tell of: all is sent.")
   "Return the connection that has the current buffer open, or nil."
   (buffer-local-value 'codefuse-sync--server (or (buffer-base-buffer) (current-buffer))))
 
+(add-hook 'codefuse-server-functions #'codefuse-sync-server)
+
 (defun codefuse-sync-open (root)
   "Have the server for ROOT work for the current buffer as soon as it can."
   (unless (equal codefuse-sync--root root)

@@ -26,11 +26,8 @@
 ;;; Code:
 
 (require 'easymenu)
-(require 'codefuse-connection)
 (require 'codefuse-ghost)
 (require 'codefuse-server)
-(require 'codefuse-sync)
-(require 'codefuse-trust)
 
 (defcustom codefuse-client 'own
   "How the server is reached.
@@ -44,16 +41,20 @@ A connection of our own works beside any other language server."
                    ("codefuse-chat" codefuse-chat codefuse-chat-add-reference codefuse-chat-conversations)
                    ("codefuse-edit" codefuse-edit)
                    ("codefuse-menu" codefuse-menu)
+                   ("codefuse-trust" codefuse-trust-project)
                    ("codefuse-report" codefuse-status codefuse-why codefuse-inspect-prompt)
                    ("codefuse-write" codefuse-review codefuse-clear-review codefuse-rename codefuse-commit-message)))
   (dolist (name (cdr command))
     (unless (fboundp name) (autoload name (car command) nil t))))
 
+(declare-function codefuse-connection-again "codefuse-connection" (root))
+(declare-function codefuse-connection-stop-work "codefuse-connection" (server))
 (declare-function codefuse-edit-stop "codefuse-edit")
+(declare-function codefuse-project-root "codefuse-trust")
+(declare-function codefuse-sync-close "codefuse-sync")
+(declare-function codefuse-sync-open "codefuse-sync" (root))
 (declare-function codefuse-lsp-mode-setup "codefuse-lsp-mode")
 (declare-function codefuse-report--state "codefuse-report" (server))
-
-(add-hook 'codefuse-server-functions #'codefuse-sync-server)
 
 ;;;; The mode
 
@@ -106,15 +107,18 @@ A connection of our own works beside any other language server."
         (add-hook 'change-major-mode-hook #'codefuse--leave nil t))
     (remove-hook 'change-major-mode-hook #'codefuse--leave t)
     (codefuse-ghost-mode -1)
-    (codefuse-sync-close)))
+    (when (featurep 'codefuse-sync) (codefuse-sync-close))))
 
 (defun codefuse--attach ()
   "Have a server work for the current buffer."
   (pcase codefuse-client
     ('eglot (require 'codefuse-eglot))
-    ('lsp-mode (require 'codefuse-lsp-mode)
-               (codefuse-lsp-mode-setup))
-    (_ (when (buffer-file-name) (codefuse-sync-open (codefuse-project-root))))))
+    ('lsp-mode
+     (require 'codefuse-lsp-mode)
+     (codefuse-lsp-mode-setup))
+    (_
+     (require 'codefuse-sync)
+     (when (buffer-file-name) (codefuse-sync-open (codefuse-project-root))))))
 
 (defun codefuse--leave ()
   "Turn `codefuse-mode' off, as the buffer becomes another one."
@@ -178,22 +182,16 @@ A connection of our own works beside any other language server."
 (defun codefuse--stop-work ()
   "Stop what our server shows to be at; return non-nil if there is such."
   (when-let* ((server (codefuse-server))
-              ((cl-typep server 'codefuse-connection))
-              (token (car (seq-find (lambda (work) (codefuse-true-p (plist-get (cdr work) :cancellable)))
-                                    (codefuse-connection-work server)))))
-    (codefuse-server-notify server "window/workDoneProgress/cancel" (list :token token))
-    t))
+              ((eq (type-of server) 'codefuse-connection)))
+    (codefuse-connection-stop-work server)))
 
 (defun codefuse-restart ()
   "End the server of this buffer and begin it again."
   (interactive)
   (if-let* ((server (codefuse-server)))
       (codefuse-server-restart server)
-    (let ((root (codefuse-project-root)))
-      (setf (alist-get root codefuse-connection--failures nil t #'equal) nil)
-      (when-let* ((stuck (alist-get root codefuse-connections nil nil #'equal)))
-        (codefuse-connection-end stuck))
-      (codefuse-connection-begin root))))
+    (codefuse--attach)
+    (codefuse-connection-again (codefuse-project-root))))
 
 (provide 'codefuse)
 ;;; codefuse.el ends here

@@ -1,0 +1,62 @@
+"""Our Emacs package as those who publish packages judge it: it compiles without a warning, is documented, and is light."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.editors.test_emacs import PACKAGE, Emacs, emacs  # noqa: F401
+
+FILES = sorted(path.name for path in PACKAGE.glob("*.el"))
+LATER = ["codefuse-chat", "codefuse-edit", "codefuse-review", "codefuse-view", "codefuse-menu", "codefuse-eglot"]
+HEAVY = ["eglot", "lsp-mode", "transient", "flymake", "smerge-mode", "project", "jsonrpc", "eieio", "json"]
+
+
+@pytest.fixture(scope="module")
+def compiled(emacs: Emacs, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """A copy of the package, compiled where any warning is an error."""
+    folder = tmp_path_factory.mktemp("compiled")
+    for name in FILES:
+        shutil.copy(PACKAGE / name, folder)
+    ran = emacs.batch(
+        *("-L", str(folder), "--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile"),
+        *(str(folder / name) for name in FILES),
+    )
+    assert ran.returncode == 0, ran.stdout
+    return folder
+
+
+def test_it_compiles_without_a_warning(compiled: Path) -> None:
+    assert sorted(path.name for path in compiled.glob("*.elc")) == [f"{name}c" for name in FILES]
+
+
+def test_checkdoc_finds_nothing(emacs: Emacs) -> None:  # noqa: F811
+    checks = " ".join(f'(checkdoc-file "{PACKAGE / name}")' for name in FILES)
+    ran = emacs.batch("--eval", f"(progn (require 'checkdoc) {checks})")
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_package_lint_finds_nothing(emacs: Emacs) -> None:  # noqa: F811
+    if not list((emacs.prefix / "elpa").glob("package-lint-*")):
+        pytest.skip("NO PACKAGE-LINT: tests/editors/emacs/install.sh brings one")
+    ran = emacs.batch(
+        *("-l", "package-lint", "--eval", f'(setq package-lint-main-file "{PACKAGE / "codefuse.el"}")'),
+        *("-f", "package-lint-batch-and-exit", *(str(PACKAGE / name) for name in FILES)),
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_loading_it_loads_nothing_heavy_nor_what_is_needed_later(emacs: Emacs, compiled: Path) -> None:  # noqa: F811
+    names = " ".join([*LATER, *HEAVY])
+    form = (
+        f"(let ((before features) (start (current-cpu-time)) (load-path (cons \"{compiled}\" load-path)))"
+        " (require 'codefuse)"
+        ' (message "loaded in %.1f ms" (/ (* 1000.0 (- (car (current-cpu-time)) (car start))) (cdr start)))'
+        f" (dolist (name '({names})) (when (and (featurep name) (not (memq name before))) (message \"heavy: %s\" name))))"
+    )
+    ran = emacs.batch("--eval", form)
+    assert ran.returncode == 0, ran.stdout
+    print(ran.stdout)
+    assert "heavy:" not in ran.stdout, ran.stdout
