@@ -9,7 +9,7 @@ import pytest
 
 from tests.editors.test_emacs import PACKAGE, Emacs, emacs  # noqa: F401
 
-FILES = sorted(path.name for path in PACKAGE.glob("*.el"))
+FILES = sorted(path.name for path in PACKAGE.glob("codefuse*.el"))
 LATER = ["codefuse-chat", "codefuse-edit", "codefuse-review", "codefuse-view", "codefuse-menu", "codefuse-eglot"]
 HEAVY = ["eglot", "lsp-mode", "transient", "flymake", "smerge-mode", "project", "jsonrpc", "eieio", "json"]
 
