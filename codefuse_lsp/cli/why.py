@@ -33,9 +33,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         tokens = f"{record.prompt_tokens} ({record.cached_tokens})" if record.prompt_tokens else ""
         place = f"{record.file}:{record.line}"
         because = record.detail or (f"from the {record.source}" if record.source in ("cache",) else "")
+        outcome = f"{record.outcome}, {record.fate}" if record.fate else record.outcome
         if record.outcome != "shown" and (lost := [text for _, text in dropped.get(record.id, ())]):
             because += f" It was: {lost[-1].strip()[:60]!r}"
-        table.add_row(record.id, when, place, record.outcome, f"{record.total_ms:.0f}", tokens, because)
+        table.add_row(record.id, when, place, outcome, f"{record.total_ms:.0f}", tokens, because)
     screen.show(table)
     return 0
 

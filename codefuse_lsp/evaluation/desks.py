@@ -103,7 +103,7 @@ class SuggesterDesk:
         path.write_text(passage.before + passage.after, "utf-8")
         self._text = _Text(path.as_uri(), passage.before, passage.after)
         self._documents.append(self._snapshot())
-        await self._suggester.calibrate((passage.before[-4000:] + passage.after)[:8000])
+        await self._suggester.calibrate(lambda: (passage.before[-4000:] + passage.after)[:8000])
         line, column = self._text.place
         await self._suggester.warm_up(self._asked(line, column))
 

@@ -46,7 +46,7 @@ async def infilling(
     asker, gaps = Asker(connection, card, settings), [gap_of(task) for task in tasks]
     with Results(path, depends_on, fresh=plan.fresh) as results:
         try:
-            await asker.suggester.calibrate(Path(__file__).read_text("utf-8"))  # every run has the same window
+            await asker.suggester.calibrate(lambda: Path(__file__).read_text("utf-8"))  # every run has the same window
             budget_chars = asker.suggester.budget_chars
 
             async def ask(form: str, gap: Gap) -> Shown:

@@ -122,7 +122,7 @@ class Desk:
         surroundings = WatchedSurroundings(self._root, settings.ignore, settings.languages_off, key_folder)
         asker = Asker(self._connection, self._card, settings, surroundings)
         stack.push_async_callback(asker.suggester.close)
-        await asker.suggester.calibrate(self._sample)
+        await asker.suggester.calibrate(lambda: self._sample)
         budget_chars = asker.suggester.budget_chars  # every run has the same windows
 
         async def ask(form: str, gap: Gap) -> Shown:

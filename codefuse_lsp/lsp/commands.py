@@ -6,7 +6,7 @@ from lsprotocol import types
 
 from codefuse_lsp.lsp.code_actions import EXPLAIN, SHOW, WRITE_TESTS
 from codefuse_lsp.lsp.explain import explain
-from codefuse_lsp.lsp.inline_completion import ACCEPTED, asked_in
+from codefuse_lsp.lsp.inline_completion import asked_in
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.protocol.suggestions import (
     INSPECT_PROMPT,
@@ -21,7 +21,7 @@ from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 
 
 def register(server: CodeFuseServer) -> None:
-    """Offer the commands behind the code actions, the report of acceptance, and the reasons for silence."""
+    """Offer the commands behind the code actions, and the reasons for silence."""
 
     @server.command(EXPLAIN)
     async def explain_command(ls: CodeFuseServer, target: Target) -> None:
@@ -41,10 +41,6 @@ def register(server: CodeFuseServer) -> None:
     @server.command(SHOW)
     async def show_command(ls: CodeFuseServer, uri: str) -> bool:
         return await ls.shows(uri)
-
-    @server.command(ACCEPTED)
-    async def accepted(ls: CodeFuseServer, suggestion_id: str) -> None:
-        ls.suggester.trace.accept(suggestion_id)
 
     @server.feature(WHY_NO_SUGGESTION)
     async def why(ls: CodeFuseServer, params: WhyParams | None) -> list[WhyRecord]:

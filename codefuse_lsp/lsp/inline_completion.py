@@ -60,7 +60,7 @@ async def suggestion_at(
     """
     document = server.document(uri)
     version = document.version
-    await server.suggester.calibrate(_sample(server, document, position.line))
+    await server.suggester.calibrate(lambda: _sample(server, document, position.line))
     if document.version != version:
         return []
     asked = asked_in(server, document, position, chosen, invoked=invoked)

@@ -70,7 +70,7 @@ class Suggester:
         self.estimate = TokenEstimate()
         self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
         self._settings = settings
-        self._records = Records(trace, log or RequestLog(None))
+        self.records = Records(trace, log or RequestLog(None))
         self._connection = connection
         parts = parts or Parts()
         self._cache, self._debounce, self._running = parts.cache, parts.debounce, parts.running
@@ -95,9 +95,9 @@ class Suggester:
         """Characters of code around the cursor that fit the prompt."""
         return int(self.estimate.chars_for(self.settings.completion_context) * (1 - SNIPPET_SHARE))
 
-    async def calibrate(self, code: str) -> None:
+    async def calibrate(self, sample: Callable[[], str]) -> None:
         """Learn from a piece of code, once, how long tokens are: windows that change later would be read anew."""
-        if self._has_calibrated or self._connection.ready is None or len(code) < LEAST_SAMPLE_CHARS:
+        if self._has_calibrated or self._connection.ready is None or len(code := sample()) < LEAST_SAMPLE_CHARS:
             return
         self._has_calibrated = True  # whatever comes of it: a far end that cannot count is not asked again
         with contextlib.suppress(CodeFuseError):
@@ -112,7 +112,7 @@ class Suggester:
             outcome = await self._outcome(asked, account)
             return outcome
         finally:
-            self._records.add(outcome, account)
+            self.records.add(outcome, account)
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
@@ -141,7 +141,7 @@ class Suggester:
         if self._ahead is not None:
             self._ahead.cancel()
         self._running.close()
-        await self._records.close()
+        await self.records.close()
         self._looking.shutdown(wait=False, cancel_futures=True)
         self.surroundings.close()
 

@@ -7,7 +7,7 @@ import asyncio
 from codefuse_lsp.suggestions.account import Account, record_of, said_of
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome
-from codefuse_lsp.suggestions.trace import Trace
+from codefuse_lsp.suggestions.trace import Fate, Trace
 
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -24,6 +24,14 @@ class Records:
         self._trace.add(record_of(outcome, account))
         if account.stream is not None:
             self._log.add(said_of(outcome, account))
+        self._save_later()
+
+    def met(self, suggestion_id: str, fate: Fate, accepted_length: int = 0) -> None:
+        """Remember what the user did with a suggestion, and save it soon."""
+        self._trace.met(suggestion_id, fate, accepted_length)
+        self._save_later()
+
+    def _save_later(self) -> None:
         if self._saving is None:
             self._saving = asyncio.create_task(self._save_soon())
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 FILE_NAME = "why.jsonl"
 KEPT = 100  # records
 LARGEST_FILE_BYTES = 128 << 10  # about 600 records; then only the kept ones stay
+
+Fate = Literal["", "seen", "rejected", "partly", "accepted"]  # as far as the editor tells; each outdoes those before
+FATES: tuple[Fate, ...] = ("", "seen", "rejected", "partly", "accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Record:
     model_ms: float = 0.0  # for the model, the way there and back included
     fitted_ms: float = 0.0  # through the filters
     filters: tuple[str, ...] = ()  # that took something away
+    fate: Fate = ""  # of what was shown
+    accepted_length: int = 0  # UTF-16 units that were taken of it, where that was not all
 
 
 class Trace:
@@ -46,7 +52,6 @@ class Trace:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self.records: deque[Record] = deque(maxlen=KEPT)
-        self.accepted = 0
         self._unsaved: list[Record] = []
 
     def add(self, record: Record) -> None:
@@ -54,9 +59,13 @@ class Trace:
         self.records.append(record)
         self._unsaved = [*self._unsaved[-KEPT:], record]
 
-    def accept(self, suggestion_id: str) -> None:
-        """Count a suggestion that the user took."""
-        self.accepted += any(record.id == suggestion_id for record in self.records)
+    def met(self, suggestion_id: str, fate: Fate, accepted_length: int = 0) -> None:
+        """Remember what the user did with a suggestion, if it is one of the last."""
+        for index, record in enumerate(self.records):
+            if record.id == suggestion_id and FATES.index(fate) >= FATES.index(record.fate):
+                longer = max(accepted_length, record.accepted_length)
+                self.records[index] = replace(record, fate=fate, accepted_length=longer)
+                self._unsaved = [*self._unsaved[-KEPT:], self.records[index]]
 
     def save(self) -> None:
         """Append the new records to the file, which only its owner can read; may wait for the disk.
@@ -79,18 +88,22 @@ class Trace:
 
 
 def read(path: Path, count: int) -> list[Record]:
-    """Return the last `count` records of a file; lines that cannot be read are passed over."""
-    records = []
+    """Return the last `count` records of a file; lines that cannot be read are passed over.
+
+    A request has another line for each thing that was learnt of it later.
+    """
+    records: dict[str, Record] = {}
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
-    for line in lines[-count:]:
+    for line in lines:
         try:
-            records.append(Record(**json.loads(line)))
+            record = Record(**json.loads(line))
         except (ValueError, TypeError):
             continue
-    return records
+        records[record.id] = record
+    return list(records.values())[-count:]
 
 
 def _lines(records: Iterable[Record]) -> str:

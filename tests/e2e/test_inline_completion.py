@@ -27,6 +27,20 @@ async def test_a_suggestion_is_one_item_at_the_cursor_with_the_command_that_repo
     assert await window.run_command({"command": "codefuse.accepted", "arguments": ["never offered"]}) is None
 
 
+async def test_what_the_user_did_with_a_suggestion_can_be_asked_for(window: Window, far_end: FarEnd) -> None:
+    far_end.says(" * height")
+    fates = []
+    for method, more in (("Show", {}), ("PartiallyAccept", {"acceptedLength": 3}), ("Reject", {})):
+        item = await window.ghost(AREA)
+        assert item is not None
+        (name,) = item["command"]["arguments"]
+        window.notify(f"codefuse/did{method}Completion", {"id": name, **more})
+        window.notify(f"codefuse/did{method}Completion", {"id": "never offered", **more})
+        record = await window.why()
+        fates.append((record["fate"], record["acceptedLength"]))
+    assert fates == [("seen", 0), ("partly", 3), ("rejected", 0)]
+
+
 async def test_a_request_is_greedy_goes_first_and_leaves_the_half_word_to_the_model(
     window: Window, far_end: FarEnd
 ) -> None:

@@ -55,9 +55,25 @@ def test_a_disk_that_refuses_does_not_matter(tmp_path: Path) -> None:
     assert len(kept.records) == 2
 
 
-def test_an_accepted_suggestion_is_counted_once_it_is_known() -> None:
+def test_what_the_user_did_with_a_suggestion_is_kept_with_it(tmp_path: Path) -> None:
+    kept = Trace(tmp_path / "why.jsonl")
+    for number in (1, 2):
+        kept.add(record(number))
+    kept.save()
+    kept.met("id1", "seen")
+    kept.met("id1", "partly", 4)
+    kept.met("another", "accepted")
+    kept.save()
+    told = trace.read(tmp_path / "why.jsonl", 10)
+    assert [(one.id, one.fate, one.accepted_length) for one in told] == [("id1", "partly", 4), ("id2", "", 0)]
+
+
+def test_what_was_taken_in_part_is_not_rejected_when_the_rest_goes() -> None:
     kept = Trace()
     kept.add(record(1))
-    kept.accept("id1")
-    kept.accept("another")
-    assert kept.accepted == 1
+    kept.met("id1", "partly", 6)
+    kept.met("id1", "rejected")
+    kept.met("id1", "partly", 2)
+    assert (kept.records[0].fate, kept.records[0].accepted_length) == ("partly", 6)
+    kept.met("id1", "accepted")
+    assert kept.records[0].fate == "accepted"

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import attrs
 from lsprotocol import types
 
-from codefuse_lsp.lsp.protocol.methods import request
+from codefuse_lsp.lsp.protocol.methods import notification, request
 
 WHY_NO_SUGGESTION = "codefuse/whyNoSuggestion"
 INSPECT_PROMPT = "codefuse/inspectPrompt"
+DID_SHOW = "codefuse/didShowCompletion"
+DID_ACCEPT_PART = "codefuse/didPartiallyAcceptCompletion"
+DID_REJECT = "codefuse/didRejectCompletion"
 
 
 @attrs.define
@@ -42,6 +45,23 @@ class WhyRecord:
     model_ms: float
     fitted_ms: float
     filters: Sequence[str]
+    fate: str  # of what was shown: seen, rejected, partly or accepted, as far as the editor told
+    accepted_length: int
+
+
+@attrs.define
+class CompletionParams:
+    """A suggestion: its id is the argument of the command that comes with it."""
+
+    id: str
+
+
+@attrs.define
+class PartParams:
+    """A part of a suggestion that was taken: so many UTF-16 units from its start."""
+
+    id: str
+    accepted_length: int
 
 
 @attrs.define
@@ -60,6 +80,10 @@ class InspectResult:
     heal: str
 
 
-METHODS = request(WHY_NO_SUGGESTION, WhyParams | None, Sequence[WhyRecord]) | request(
-    INSPECT_PROMPT, InspectParams, InspectResult
+METHODS = (
+    request(WHY_NO_SUGGESTION, WhyParams | None, Sequence[WhyRecord])
+    | request(INSPECT_PROMPT, InspectParams, InspectResult)
+    | notification(DID_SHOW, CompletionParams)
+    | notification(DID_ACCEPT_PART, PartParams)
+    | notification(DID_REJECT, CompletionParams)
 )
