@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -147,3 +149,21 @@ def test_in_emacs(client: str, file: str, name: str, outcomes: dict[tuple[str, s
     if name in outcome.skipped:
         pytest.skip(f"not through {client}")
     assert name in outcome.passed, outcome.output
+
+
+@pytest.mark.real_model
+def test_with_the_real_small_model(emacs: Emacs, smollm2: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cf-"))  # short enough for a socket
+    (folder / "project").mkdir()
+    told = {
+        **home_of_its_own(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "CODEFUSE_TEST_CLIENT": "own",
+        "CODEFUSE_TEST_SERVER": "\n".join(SERVER),
+        "CODEFUSE_TEST_MODEL": str(smollm2),
+        "CODEFUSE_TEST_ROOT": str(folder / "project"),
+        "CODEFUSE_TEST_HOME": str(folder),
+    }
+    ran = emacs.batch("-l", "driver", "-l", "model-tests", "-f", "ert-run-tests-batch-and-exit", env=told)
+    shutil.rmtree(folder, ignore_errors=True)
+    assert ran.returncode == 0, ran.stdout
