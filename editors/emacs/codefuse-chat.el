@@ -111,10 +111,13 @@ Write below the line and send with \\[codefuse-chat-send].
 
 (defun codefuse-chat--server ()
   "Return the server to ask: that of the buffer the chat was begun from."
-  (if (buffer-live-p codefuse-chat--origin)
-      (with-current-buffer codefuse-chat--origin (codefuse-server-required))
-    (or (car (codefuse-servers))
-        (user-error "CodeFuse: no language server runs; open a file with `codefuse-mode' on"))))
+  (or (and (buffer-live-p codefuse-chat--origin)
+           (with-current-buffer codefuse-chat--origin
+             (if (and (bound-and-true-p codefuse-mode) (buffer-file-name))
+                 (codefuse-server-required)
+               (codefuse-server))))
+      (car (codefuse-servers))
+      (user-error "CodeFuse: no language server runs; open a file with `codefuse-mode' on")))
 
 (defun codefuse-chat--ask (method params on-result)
   "Send METHOD with PARAMS; ON-RESULT takes the answer in this buffer."
@@ -130,7 +133,7 @@ The region, if there is one, is what the next question refers to."
   (let ((origin (current-buffer))
         (reference (and (use-region-p) (not (derived-mode-p 'codefuse-chat-mode))
                         (codefuse-chat--region-reference))))
-    (unless (derived-mode-p 'codefuse-chat-mode) (codefuse-server-required))
+    (unless (or (derived-mode-p 'codefuse-chat-mode) (codefuse-servers)) (codefuse-server-required))
     (pop-to-buffer (codefuse-chat--buffer))
     (unless (or (eq origin (current-buffer)) (with-current-buffer origin (derived-mode-p 'codefuse-chat-mode)))
       (setq codefuse-chat--origin origin))

@@ -96,8 +96,8 @@ ON-RESULT and ON-ERROR are as in `codefuse-server-send'."
 (defun codefuse-connection-program ()
   "Return the command of the server, its program found; nil if it is not."
   (pcase-let ((`(,program . ,arguments) codefuse-server-command))
-    (when-let* ((found (executable-find program t)))
-      (cons (if (file-remote-p default-directory) program found) arguments))))
+    (when-let* ((found (executable-find (if (string-search "/" program) (expand-file-name program) program) t)))
+      (cons (file-local-name found) arguments))))
 
 (defun codefuse-connection-for (root)
   "Return the connection for the project at ROOT, begun if it is not there.

@@ -98,6 +98,7 @@ The first that finds one decides.")
         (server nil))
     (while (and (not (setq server (codefuse-server)))
                 (bound-and-true-p codefuse-mode)
+                (buffer-file-name)
                 (time-less-p nil end))
       (accept-process-output nil 0.05))
     (or server

@@ -63,7 +63,20 @@ The symbol all stands for more than we can tell of: all is sent.")
     (codefuse-sync-close)
     (setq codefuse-sync--root root)
     (codefuse-sync--hooks 'add-hook)
-    (codefuse-sync--join (codefuse-connection-for root))))
+    (if (codefuse-trust-settled-p root)
+        (codefuse-sync--join (codefuse-connection-for root))
+      ;; The user is asked when the file is before them.
+      (run-with-idle-timer 0.2 nil #'codefuse-sync--begin root))))
+
+(defvar codefuse-sync--asking nil
+  "Non-nil while the user is asked whether they trust a project.")
+
+(defun codefuse-sync--begin (root)
+  "Begin the server for ROOT, asking first; all its buffers wait for it."
+  (if codefuse-sync--asking
+      (run-with-idle-timer 1 nil #'codefuse-sync--begin root)
+    (let ((codefuse-sync--asking t))
+      (codefuse-connection-for root))))
 
 (defun codefuse-sync--join (server)
   "Open the current buffer at SERVER if it can be asked already."

@@ -51,6 +51,12 @@ have its tests run by the server once you agree."
     (with-temp-file codefuse-trust-file
       (prin1 codefuse-trust--known (current-buffer)))))
 
+(defun codefuse-trust-settled-p (root)
+  "Return non-nil if nothing need be asked of the project at ROOT."
+  (or noninteractive
+      (not (eq codefuse-trust 'ask))
+      (assoc (file-truename root) (codefuse-trust--known))))
+
 (defun codefuse-trusted-p (root)
   "Return non-nil if the project at ROOT is trusted, asking if need be."
   (if (not (eq codefuse-trust 'ask))

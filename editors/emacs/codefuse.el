@@ -151,22 +151,28 @@ A connection of our own works beside any other language server."
   (let* ((server (codefuse-server))
          (status (codefuse-server-status server))
          (progress (plist-get status :progress)))
-    (propertize
-     (concat " CF"
-             (cond
-              ((not server) ":off")
-              ((equal (plist-get status :state) "failed") "!")
-              ((member (plist-get status :state) '("starting" "loading"))
-               (if (numberp progress) (format ":%d%%" (round (* 100 progress))) "…"))
-              ((or codefuse-ghost--request (codefuse-true-p (plist-get status :busy))) "*")
-              (t "")))
-     'face (and (equal (plist-get status :state) "failed") 'codefuse-failed)
-     'mouse-face 'mode-line-highlight
-     'local-map codefuse--lighter-map
-     'help-echo (lambda (&rest _)
-                  (require 'codefuse-report)
-                  (concat (if server (codefuse-report--state server) "The server is not there")
-                          "\nmouse-1: status, mouse-3: menu")))))
+    (if (not (or server (buffer-file-name)))
+        ""
+      (codefuse--word server status progress))))
+
+(defun codefuse--word (server status progress)
+  "Return our word for SERVER, whose model has STATUS and makes PROGRESS."
+  (propertize
+   (concat " CF"
+           (cond
+            ((not server) ":off")
+            ((equal (plist-get status :state) "failed") "!")
+            ((member (plist-get status :state) '("starting" "loading"))
+             (if (numberp progress) (format ":%d%%" (round (* 100 progress))) "…"))
+            ((or codefuse-ghost--request (codefuse-true-p (plist-get status :busy))) "*")
+            (t "")))
+   'face (and (equal (plist-get status :state) "failed") 'codefuse-failed)
+   'mouse-face 'mode-line-highlight
+   'local-map codefuse--lighter-map
+   'help-echo (lambda (&rest _)
+                (require 'codefuse-report)
+                (concat (if server (codefuse-report--state server) "The server is not there")
+                        "\nmouse-1: status, mouse-3: menu"))))
 
 ;;;; Commands
 
