@@ -27,8 +27,9 @@
       (setq codefuse-diagnostics--found (append diagnostics nil))
       (add-hook 'flymake-diagnostic-functions #'codefuse-diagnostics-flymake nil t)
       (cond (codefuse-diagnostics--report (codefuse-diagnostics--tell server))
-            ((bound-and-true-p flymake-mode) (flymake-start))
-            (codefuse-diagnostics--found (flymake-mode 1))))))
+            (codefuse-diagnostics--found
+             (unless (bound-and-true-p flymake-mode) (flymake-mode 1))
+             (flymake-start))))))
 
 (defun codefuse-diagnostics-flymake (report &rest _)
   "Have Flymake told by REPORT, now and whenever there is news."

@@ -9,7 +9,9 @@
 ;; For buffers whose language server, for eglot, is codefuse-lsp itself:
 ;;
 ;;   (setopt codefuse-client 'eglot)
-;;   (add-to-list 'eglot-server-programs '(python-mode . (codefuse-eglot-server "codefuse-lsp")))
+;;   (with-eval-after-load 'eglot
+;;     (require 'codefuse-eglot)
+;;     (add-to-list 'eglot-server-programs '(python-mode . (codefuse-eglot-server "codefuse-lsp"))))
 ;;
 ;; Eglot runs one server for each buffer, so beside another language server use a connection of our own.
 
@@ -24,7 +26,6 @@
 (declare-function eglot--TextDocumentIdentifier "eglot")
 (declare-function eglot--VersionedTextDocumentIdentifier "eglot")
 
-;;;###autoload
 (defclass codefuse-eglot-server (eglot-lsp-server) ()
   :documentation "A codefuse-lsp that eglot manages.")
 

@@ -1,4 +1,4 @@
-;;; driver.el --- Drive Emacs as a user would, in batch -*- lexical-binding: t; -*-
+;;; driver.el --- Drive Emacs as a user would, in batch -*- lexical-binding: t; no-byte-compile: t; -*-
 
 ;;; Commentary:
 

@@ -1,8 +1,10 @@
-;;; ghost-tests.el --- Ghost text, in batch -*- lexical-binding: t; -*-
+;;; ghost-tests.el --- Ghost text, in batch -*- lexical-binding: t; no-byte-compile: t; -*-
 
 ;;; Code:
 
 (require 'driver)
+
+(defvar lsp-inline-completion--overlay)
 
 (ert-deftest ghost-appears-as-one-types-and-the-buffer-stays-as-it-is ()
   (driver-say "def area(" "width, height):\n    return width * height")
@@ -131,6 +133,18 @@
                (* 1000 (/ (apply #'+ times) (length times))) (* 1000 (apply #'max times)))
       (should (< (nth (/ (length times) 2) (sort times #'<)) 0.1))
       (driver-wait-for-ghost "amount"))))
+
+(ert-deftest ghost-of-lsp-mode-itself-works-without-ours ()
+  (skip-unless (eq driver-client 'lsp-mode))
+  (driver-say "def area(" "width):\n    return width")
+  (driver-with-file "│"
+    (require 'lsp-inline-completion)
+    (codefuse-ghost-mode -1)
+    (driver-type "def area(")
+    (lsp-inline-completion-display)
+    (driver-wait "lsp-mode's own ghost text" (overlayp lsp-inline-completion--overlay))
+    (lsp-inline-completion-accept)
+    (should (equal (driver-drawn) "def area(width):\n    return width│"))))
 
 (provide 'ghost-tests)
 ;;; ghost-tests.el ends here

@@ -1,4 +1,4 @@
-;;; terminal-init.el --- How Emacs is set up on the terminal of tests -*- lexical-binding: t; -*-
+;;; terminal-init.el --- How Emacs is set up on the terminal of tests -*- lexical-binding: t; no-byte-compile: t; -*-
 
 ;;; Code:
 

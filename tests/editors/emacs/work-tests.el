@@ -1,4 +1,4 @@
-;;; work-tests.el --- Actions, edits, chat and trouble, in batch -*- lexical-binding: t; -*-
+;;; work-tests.el --- Actions, edits, chat and trouble, in batch -*- lexical-binding: t; no-byte-compile: t; -*-
 
 ;;; Code:
 
@@ -73,6 +73,18 @@
       (driver-type "# ")
       (should-error (codefuse-apply-edit edit server) :type 'user-error)
       (should (equal (buffer-string) (concat "# " work-square))))))
+
+(ert-deftest work-review-marks-what-it-finds ()
+  (skip-unless (eq driver-client 'own))
+  (require 'codefuse-write)
+  (driver-say "square" "line 2: the side may be negative")
+  (driver-with-file work-square
+    (driver-quiet)
+    (driver-do #'codefuse-review)
+    (driver-wait "its end" (or (driver-said-p "CodeFuse finds") (driver-said-p "does not know codefuse/review")))
+    (when (driver-said-p "does not know") (ert-skip "this server reviews nothing"))
+    (when (driver-said-p "finds one thing")
+      (driver-wait "a diagnostic" (and (bound-and-true-p flymake-mode) (flymake-diagnostics))))))
 
 ;;;; Inline edits
 
