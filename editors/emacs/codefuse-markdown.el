@@ -12,7 +12,7 @@
 ;;; Code:
 
 (require 'cl-lib)
-(eval-when-compile (require 'subr-x))
+(require 'subr-x)
 
 (defface codefuse-heading '((t :inherit (bold font-lock-function-name-face)))
   "Headings in answers."

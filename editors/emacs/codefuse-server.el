@@ -13,7 +13,7 @@
 ;;; Code:
 
 (require 'cl-lib)
-(eval-when-compile (require 'subr-x))
+(require 'subr-x)
 
 (defgroup codefuse nil
   "Code assistant whose model runs on your own machine."

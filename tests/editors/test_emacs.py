@@ -33,6 +33,7 @@ class Emacs:
     """An Emacs that is installed for tests, and the packages beside it."""
 
     prefix: Path
+    package: Path | None = PACKAGE
 
     @property
     def program(self) -> str:
@@ -40,8 +41,11 @@ class Emacs:
 
     @property
     def load_path(self) -> list[str]:
-        """Arguments that have it find our package, as it is, and those of others."""
-        return [part for folder in [PACKAGE, HERE, *sorted((self.prefix / "elpa").iterdir())] for part in ("-L", str(folder))]
+        """Arguments that have it find our package, if it is to, and those of others."""
+        if self.package is None:
+            return []
+        folders = [self.package, HERE, *sorted((self.prefix / "elpa").iterdir())]
+        return [part for folder in folders for part in ("-L", str(folder))]
 
     def batch(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run it in batch, and end all that it has begun."""
@@ -70,7 +74,9 @@ def emacs() -> Emacs:
     if os.environ.get("CODEFUSE_INSTALL_EDITORS") == "1":
         subprocess.run([HERE / "install.sh"], check=True, timeout=900)
     if not (prefix / "installed").exists():
-        pytest.skip("NO EMACS: tests/editors/emacs/install.sh installs one for tests; CODEFUSE_INSTALL_EDITORS=1 runs it")
+        pytest.skip(
+            "NO EMACS: tests/editors/emacs/install.sh installs one for tests; CODEFUSE_INSTALL_EDITORS=1 runs it"
+        )
     return Emacs(prefix)
 
 
@@ -111,7 +117,9 @@ class Outcomes:
 
 
 @pytest.fixture(scope="session")
-def outcomes(emacs: Emacs, door: Door, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Outcomes]]:
+def outcomes(
+    emacs: Emacs, door: Door, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, str], Outcomes]]:
     """A table that fills as batches are run."""
     table: dict[tuple[str, str], Outcomes] = {}
 
@@ -143,7 +151,9 @@ def tests_in(file: str) -> list[str]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize(("file", "name"), [(file, name) for file in ("ghost-tests", "work-tests") for name in tests_in(file)])
+@pytest.mark.parametrize(
+    ("file", "name"), [(file, name) for file in ("ghost-tests", "work-tests") for name in tests_in(file)]
+)
 def test_in_emacs(client: str, file: str, name: str, outcomes: dict[tuple[str, str], Outcomes]) -> None:
     outcome = outcomes[client, file]
     if name in outcome.skipped:

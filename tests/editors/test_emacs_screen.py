@@ -18,7 +18,10 @@ OpenTerminal = Callable[..., Terminal]
 
 @pytest.fixture
 def open_terminal(
-    emacs: Emacs, door: Door, tmp_path: Path, request: pytest.FixtureRequest  # noqa: F811
+    emacs: Emacs,
+    door: Door,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,  # noqa: F811
 ) -> Iterator[OpenTerminal]:
     """Open Emacs on a terminal with a file of a text in it; what is drawn last is kept with the artifacts."""
     tmux = tmux_of(emacs.prefix)
@@ -54,7 +57,9 @@ def line_at(terminal: Terminal) -> str:
 
 
 def test_ghost_text_is_drawn_behind_the_cursor_and_taken_by_tab(
-    open_terminal: OpenTerminal, door: Door, tmp_path: Path  # noqa: F811
+    open_terminal: OpenTerminal,
+    door: Door,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     door.engine.answers("return w", "idth * height\n")
     terminal = open_terminal(AREA)
