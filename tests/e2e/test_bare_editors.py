@@ -1,4 +1,4 @@
-"""What editors get that have no plugin of ours: Helix, Kate, Sublime Text and Zed, by the capabilities that each declares.
+"""What editors get that have no plugin of ours: Helix, Kate, Sublime Text and Zed, by what each says that it can.
 
 Capabilities are those of helix-lsp/src/client.rs (Helix), addons/lspclient/lspclientserver.cpp (Kate),
 plugin/core/sessions.py of sublimelsp/LSP (Sublime Text) and crates/lsp/src/lsp.rs (Zed), as far as we look at them.

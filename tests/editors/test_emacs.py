@@ -1,110 +1,31 @@
-"""The real Emacs with the real server: by a connection of our own, through eglot and through lsp-mode, and drawn.
+"""The real Emacs with the real server: by a connection of our own, through eglot and through lsp-mode.
 
 Tests in Emacs Lisp run in one batch for each way to the server and are told here one by one.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.editors.emacs.door import ChoosingEngine, Door
+from tests.editors.emacs.door import Door
+from tests.editors.emacs.editor import (
+    HERE,
+    SERVER,
+    Emacs,
+    engine_door,  # noqa: F401
+    for_driver,
+    home_of_its_own,
+    installed_emacs,  # noqa: F401
+)
 
-HERE = Path(__file__).parent / "emacs"
-PACKAGE = Path(__file__).parents[2] / "editors" / "emacs"
-LAST_OF_ALL_S = 280  # a batch that takes longer hangs
-SERVER = [sys.executable, "-m", "codefuse_lsp", "--stdio"]
 CLIENTS = ["own", "eglot", "lsp-mode"]
-
-
-@dataclass(frozen=True)
-class Emacs:
-    """An Emacs that is installed for tests, and the packages beside it."""
-
-    prefix: Path
-    package: Path | None = PACKAGE
-
-    @property
-    def program(self) -> str:
-        return str(self.prefix / "bin" / "emacs")
-
-    @property
-    def load_path(self) -> list[str]:
-        """Arguments that have it find our package, if it is to, and those of others."""
-        if self.package is None:
-            return []
-        folders = [self.package, HERE, *sorted((self.prefix / "elpa").iterdir())]
-        return [part for folder in folders for part in ("-L", str(folder))]
-
-    def batch(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run it in batch, and end all that it has begun."""
-        command = [self.program, "-Q", "--batch", *self.load_path, *arguments]
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **(env or {})},
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=LAST_OF_ALL_S)
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-        return subprocess.CompletedProcess(command, process.returncode, output)
-
-
-@pytest.fixture(scope="session")
-def emacs() -> Emacs:
-    """Emacs, installed where CODEFUSE_INSTALL_EDITORS=1 says so."""
-    prefix = Path(os.environ.get("CODEFUSE_EDITORS") or Path.home() / ".cache" / "codefuse-editors") / "emacs"
-    if os.environ.get("CODEFUSE_INSTALL_EDITORS") == "1":
-        subprocess.run([HERE / "install.sh"], check=True, timeout=900)
-    if not (prefix / "installed").exists():
-        pytest.skip(
-            "NO EMACS: tests/editors/emacs/install.sh installs one for tests; CODEFUSE_INSTALL_EDITORS=1 runs it"
-        )
-    return Emacs(prefix)
-
-
-@pytest.fixture(scope="session")
-def door() -> Iterator[Door]:
-    """The scripted engine, with a door to it."""
-    with ChoosingEngine() as engine, Door(engine) as door:
-        yield door
-
-
-def home_of_its_own(folder: Path) -> dict[str, str]:
-    """Return the variables that keep a server's files in a folder."""
-    kinds = {f"XDG_{kind}_HOME": folder / kind.lower() for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-    return {"HOME": str(folder), "PYTHONPATH": str(PACKAGE.parents[1]), **{k: str(v) for k, v in kinds.items()}}
-
-
-def for_driver(door: Door, client: str, folder: Path) -> dict[str, str]:
-    """Return what driver.el is told."""
-    (folder / "project").mkdir(parents=True)
-    return {
-        **home_of_its_own(folder),
-        "CODEFUSE_TEST_CLIENT": client,
-        "CODEFUSE_TEST_SERVER": "\n".join(SERVER),
-        "CODEFUSE_TEST_ENDPOINT": door.engine.endpoint,
-        "CODEFUSE_TEST_ENGINE": str(door.port),
-        "CODEFUSE_TEST_ROOT": str(folder / "project"),
-        "CODEFUSE_TEST_HOME": str(folder),
-    }
+FILES = ["ghost-tests", "work-tests"]
 
 
 @dataclass(frozen=True)
@@ -116,26 +37,26 @@ class Outcomes:
     output: str
 
 
+class Batches:
+    """Runs each file of tests once for each client, when it is first asked for."""
+
+    def __init__(self, emacs: Emacs, door: Door, folders: pytest.TempPathFactory) -> None:
+        self._emacs, self._door, self._folders = emacs, door, folders
+        self._ran: dict[tuple[str, str], Outcomes] = {}
+
+    def outcomes(self, client: str, file: str) -> Outcomes:
+        if (client, file) not in self._ran:
+            folder = self._folders.mktemp(f"{client}-{file}")
+            self._door.obey({"do": "forget"})
+            arguments = ("-l", "driver", "-l", file, "-f", "ert-run-tests-batch-and-exit")
+            ran = self._emacs.batch(*arguments, env=for_driver(self._door, client, folder))
+            self._ran[client, file] = read_outcomes(ran.stdout)
+        return self._ran[client, file]
+
+
 @pytest.fixture(scope="session")
-def outcomes(
-    emacs: Emacs, door: Door, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[tuple[str, str], Outcomes]]:
-    """A table that fills as batches are run."""
-    table: dict[tuple[str, str], Outcomes] = {}
-
-    class Running(dict[tuple[str, str], Outcomes]):
-        def __missing__(self, key: tuple[str, str]) -> Outcomes:
-            client, file = key
-            folder = tmp_path_factory.mktemp(f"{client}-{file}")
-            door.obey({"do": "forget"})
-            ran = emacs.batch(
-                *("-l", "driver", "-l", file, "-f", "ert-run-tests-batch-and-exit"),
-                env=for_driver(door, client, folder),
-            )
-            table[key] = self[key] = read_outcomes(ran.stdout)
-            return self[key]
-
-    yield Running()
+def batches(emacs: Emacs, door: Door, tmp_path_factory: pytest.TempPathFactory) -> Batches:
+    return Batches(emacs, door, tmp_path_factory)
 
 
 def read_outcomes(output: str) -> Outcomes:
@@ -145,20 +66,18 @@ def read_outcomes(output: str) -> Outcomes:
     return Outcomes(frozenset(passed), frozenset(skipped), output)
 
 
-def tests_in(file: str) -> list[str]:
+def names_in(file: str) -> list[str]:
     """Return the names of a file's tests."""
     return re.findall(r"^\(ert-deftest (\S+)", (HERE / f"{file}.el").read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize(
-    ("file", "name"), [(file, name) for file in ("ghost-tests", "work-tests") for name in tests_in(file)]
-)
-def test_in_emacs(client: str, file: str, name: str, outcomes: dict[tuple[str, str], Outcomes]) -> None:
-    outcome = outcomes[client, file]
-    if name in outcome.skipped:
-        pytest.skip(f"not through {client}")
-    assert name in outcome.passed, outcome.output
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file in FILES for name in names_in(file)])
+def test_in_emacs(client: str, file: str, name: str, batches: Batches) -> None:
+    outcomes = batches.outcomes(client, file)
+    if name in outcomes.skipped:
+        pytest.skip(f"{name} does not apply through {client}, or to a server without the method")
+    assert name in outcomes.passed, outcomes.output
 
 
 @pytest.mark.real_model

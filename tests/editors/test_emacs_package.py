@@ -1,4 +1,4 @@
-"""Our Emacs package as those who publish packages judge it: it compiles without a warning, is documented, and is light."""
+"""Our Emacs package as those judge it who publish packages: it compiles without a warning, and is light."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.test_emacs import PACKAGE, Emacs, emacs, home_of_its_own  # noqa: F401
+from tests.editors.emacs.editor import PACKAGE, Emacs, home_of_its_own, installed_emacs  # noqa: F401
 
 README = PACKAGE.parents[1] / "README.md"
 
@@ -19,7 +19,7 @@ HEAVY = ["eglot", "lsp-mode", "transient", "flymake", "smerge-mode", "project", 
 
 
 @pytest.fixture(scope="module")
-def compiled(emacs: Emacs, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def compiled(emacs: Emacs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package, compiled where any warning is an error."""
     folder = tmp_path_factory.mktemp("compiled")
     for name in FILES:
@@ -36,13 +36,13 @@ def test_it_compiles_without_a_warning(compiled: Path) -> None:
     assert sorted(path.name for path in compiled.glob("*.elc")) == [f"{name}c" for name in FILES]
 
 
-def test_checkdoc_finds_nothing(emacs: Emacs) -> None:  # noqa: F811
+def test_checkdoc_finds_nothing(emacs: Emacs) -> None:
     checks = " ".join(f'(checkdoc-file "{PACKAGE / name}")' for name in FILES)
     ran = emacs.batch("--eval", f"(progn (require 'checkdoc) {checks})")
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
-def test_package_lint_finds_nothing(emacs: Emacs) -> None:  # noqa: F811
+def test_package_lint_finds_nothing(emacs: Emacs) -> None:
     if not list((emacs.prefix / "elpa").glob("package-lint-*")):
         pytest.skip("NO PACKAGE-LINT: tests/editors/emacs/install.sh brings one")
     ran = emacs.batch(
@@ -52,13 +52,14 @@ def test_package_lint_finds_nothing(emacs: Emacs) -> None:  # noqa: F811
     assert ran.returncode == 0, ran.stdout
 
 
-def test_loading_it_loads_nothing_heavy_nor_what_is_needed_later(emacs: Emacs, compiled: Path) -> None:  # noqa: F811
+def test_loading_it_loads_nothing_heavy_nor_what_is_needed_later(emacs: Emacs, compiled: Path) -> None:
     names = " ".join([*LATER, *HEAVY])
     form = (
         f'(let ((before features) (start (current-cpu-time)) (load-path (cons "{compiled}" load-path)))'
         " (require 'codefuse)"
         ' (message "loaded in %.1f ms" (/ (* 1000.0 (- (car (current-cpu-time)) (car start))) (cdr start)))'
-        f' (dolist (name \'({names})) (when (and (featurep name) (not (memq name before))) (message "heavy: %s" name))))'
+        f" (dolist (name '({names}))"
+        ' (when (and (featurep name) (not (memq name before))) (message "heavy: %s" name))))'
     )
     ran = emacs.batch("--eval", form)
     assert ran.returncode == 0, ran.stdout
@@ -66,7 +67,7 @@ def test_loading_it_loads_nothing_heavy_nor_what_is_needed_later(emacs: Emacs, c
     assert "heavy:" not in ran.stdout, ran.stdout
 
 
-def test_what_the_readme_has_a_new_user_write_works_as_it_stands(emacs: Emacs, tmp_path: Path) -> None:  # noqa: F811
+def test_what_the_readme_has_a_new_user_write_works_as_it_stands(emacs: Emacs, tmp_path: Path) -> None:
     section = README.read_text("utf-8").partition("### Emacs\n")[2].partition("\n### ")[0]
     (init, *others) = re.findall(r"```elisp\n(.*?)```", section, re.DOTALL)
     (tmp_path / "codefuse-lsp").mkdir()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.editors.emacs.door import Door
+from tests.editors.emacs.editor import Emacs, engine_door, for_driver, installed_emacs  # noqa: F401
 from tests.editors.emacs.terminal import Terminal, tmux_of
-from tests.editors.test_emacs import Emacs, door, emacs, for_driver  # noqa: F401
 
 AREA = "def area(width, height):\n    return "
 OpenTerminal = Callable[..., Terminal]
@@ -21,7 +21,7 @@ def open_terminal(
     emacs: Emacs,
     door: Door,
     tmp_path: Path,
-    request: pytest.FixtureRequest,  # noqa: F811
+    request: pytest.FixtureRequest,
 ) -> Iterator[OpenTerminal]:
     """Open Emacs on a terminal with a file of a text in it; what is drawn last is kept with the artifacts."""
     tmux = tmux_of(emacs.prefix)
@@ -59,7 +59,7 @@ def line_at(terminal: Terminal) -> str:
 def test_ghost_text_is_drawn_behind_the_cursor_and_taken_by_tab(
     open_terminal: OpenTerminal,
     door: Door,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     door.engine.answers("return w", "idth * height\n")
     terminal = open_terminal(AREA)
@@ -73,7 +73,7 @@ def test_ghost_text_is_drawn_behind_the_cursor_and_taken_by_tab(
     assert (tmp_path / "project" / "area.py").read_text("utf-8").startswith(AREA + "width * height")
 
 
-def test_several_lines_are_drawn_under_each_other_and_taken_in_parts(open_terminal: OpenTerminal, door: Door) -> None:  # noqa: F811
+def test_several_lines_are_drawn_under_each_other_and_taken_in_parts(open_terminal: OpenTerminal, door: Door) -> None:
     door.engine.answers("def volume(", "width, height, depth):\n    return width * height * depth\n")
     terminal = open_terminal("\n# the end\n")
     terminal.keys("M-<")
@@ -90,7 +90,7 @@ def test_several_lines_are_drawn_under_each_other_and_taken_in_parts(open_termin
     terminal.waits(lambda screen: "return width" not in screen, "no ghost text")
 
 
-def test_a_bracket_that_is_swallowed_is_not_drawn_twice(open_terminal: OpenTerminal, door: Door) -> None:  # noqa: F811
+def test_a_bracket_that_is_swallowed_is_not_drawn_twice(open_terminal: OpenTerminal, door: Door) -> None:
     door.engine.answers("area = (", "width * height)")
     terminal = open_terminal("area = )")
     terminal.keys("C-b")
@@ -99,7 +99,7 @@ def test_a_bracket_that_is_swallowed_is_not_drawn_twice(open_terminal: OpenTermi
 
 
 @pytest.mark.parametrize("popup", ["company", "corfu"])
-def test_ghost_text_goes_on_from_what_a_popup_has_chosen(popup: str, open_terminal: OpenTerminal, door: Door) -> None:  # noqa: F811
+def test_ghost_text_goes_on_from_what_a_popup_has_chosen(popup: str, open_terminal: OpenTerminal, door: Door) -> None:
     for name, rest in (("all", " - 2"), ("both", " + 1"), ("every", " * 3")):
         door.engine.answers(f"width * height_of_{name}", f"{rest}\n")
     terminal = open_terminal(AREA + "width * ", popup)
@@ -120,7 +120,7 @@ def test_ghost_text_goes_on_from_what_a_popup_has_chosen(popup: str, open_termin
     terminal.waits(lambda screen: line_at(terminal).startswith("    return width * height_of_both + 1│"), "all of it")
 
 
-def test_a_chat_is_drawn_as_it_is_written(open_terminal: OpenTerminal, door: Door) -> None:  # noqa: F811
+def test_a_chat_is_drawn_as_it_is_written(open_terminal: OpenTerminal, door: Door) -> None:
     words = [f"word{number} " for number in range(16)]
     door.engine.answers("How big", *words, "\n\n```python\nside * side\n```\n\nSo it is.", pause_s=0.05)
     terminal = open_terminal(AREA)
