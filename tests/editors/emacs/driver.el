@@ -58,7 +58,7 @@
   (format "buffer %s: %S\nghost: %S\nmessages: %s"
           (buffer-name) (buffer-string) (driver-ghost)
           (with-current-buffer (messages-buffer)
-            (buffer-substring (max (point-min) (- (point-max) 1500)) (point-max)))))
+            (buffer-substring (max (point-min) (- (point-max) 400)) (point-max)))))
 
 ;;;; The engine
 

@@ -96,6 +96,7 @@
       (should (string-match-p "  (1/[0-9])\\'" first))
       (driver-do #'codefuse-next)
       (should (string-match-p "  (2/[0-9])\\'" (driver-ghost)))
+      (should-not (equal (car (split-string first " ")) (car (split-string (driver-ghost) " "))))
       (driver-do #'codefuse-previous)
       (should (equal first (driver-ghost))))))
 
