@@ -58,8 +58,8 @@
   (jsonrpc-notify server (intern (concat ":" method)) params))
 
 (cl-defmethod codefuse-server-live-p ((server codefuse-eglot-server))
-  "Return non-nil if SERVER can be asked."
-  (jsonrpc-running-p server))
+  "Return non-nil if SERVER can be asked: it has to have answered that it begins."
+  (and (jsonrpc-running-p server) (eglot--capabilities server) t))
 
 (cl-defmethod codefuse-server-root ((server codefuse-eglot-server))
   "Return the project of SERVER."
