@@ -113,7 +113,7 @@
   (pcase driver-client
     ('eglot
      (require 'eglot)
-     (setq eglot-sync-connect t eglot-autoreconnect 1 eglot-report-progress nil eglot-events-buffer-config '(:size 0))
+     (setq eglot-sync-connect t eglot-autoreconnect t eglot-report-progress nil eglot-events-buffer-config '(:size 0))
      (setf (alist-get '(python-mode python-ts-mode) eglot-server-programs nil nil #'equal)
            (cons 'codefuse-eglot-server driver-command))
      (unless (eglot-managed-p)
