@@ -1,7 +1,7 @@
 """An engine whose every word is the test's, in a thread: real editors are driven from outside any event loop.
 
-Rules say what is answered to a prompt that holds a text; the newest rule that fits wins. It can be ended and begun
-again on the same port, as an engine that dies and comes back.
+Rules say what is answered to a prompt that holds a text, what its answer has to begin with included; the newest rule
+that fits wins. It can be ended and begun again on the same port, as an engine that dies and comes back.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ScriptedEngine:
 
     async def _say(self, completion: Completion) -> None:
         self.prompts.append(completion.prompt)
-        rule = next((rule for rule in self.rules if rule.holding in completion.prompt), Rule("", ()))
+        rule = next((rule for rule in self.rules if rule.holding in completion.prompt + completion.heal), Rule("", ()))
         completion.head()
         for number, piece in enumerate(rule.pieces):
             if rule.pause_s:
