@@ -20,7 +20,7 @@ const bundles = [
     external: ['vscode'],
   },
   { entryPoints: ['webview/main.ts'], outfile: 'dist/chat.js', platform: 'browser', format: 'iife', target: 'es2022' },
-  { entryPoints: ['webview/chat.css'], outfile: 'dist/chat.css', loader: { '.ttf': 'copy' }, assetNames: '[name]' },
+  { entryPoints: ['webview/chat.css'], outfile: 'dist/chat.css', external: ['./codicon.ttf'] },
 ]
 
 await mkdir('dist', { recursive: true })

@@ -12,7 +12,7 @@ export const Command = {
   inspectPrompt: 'codefuse.inspectPrompt',
   explain: 'codefuse.explainSelection',
   writeTests: 'codefuse.writeTestsForSelection',
-  focusChat: 'codefuse.chat.focus', // the editor makes this one for the view
+  openChat: 'codefuse.openChat',
   newChat: 'codefuse.newChat',
   history: 'codefuse.chatHistory',
   addSelection: 'codefuse.addSelectionToChat',

@@ -3,8 +3,12 @@ import * as vscode from 'vscode'
 import type { Middleware } from 'vscode-languageclient/node'
 
 import { carryOut } from './actions'
+import { ChatView } from './chat/view'
 import { Command } from './commands'
 import { GhostText } from './ghost'
+import { Applying } from './proposals/applying'
+import { Editing } from './proposals/editing'
+import { Previews } from './proposals/preview'
 import { messageOf, Session } from './server/session'
 import { SECTION, Settings, toggleGhostText, toggleLanguage } from './settings'
 import { offerInstallation, showMenu, StatusItem } from './status'
@@ -21,7 +25,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const ghost = new GhostText()
   const views = new TextViews()
   const running = (session = new Session(settings, log, middleware(settings, ghost)))
-  context.subscriptions.push(log, ghost, views, running, ghost.follow(running), new StatusItem(running))
+  const previews = new Previews()
+  const editing = new Editing(running, previews)
+  const chat = new ChatView(running, new Applying(running, previews), context)
+  context.subscriptions.push(log, ghost, views, running, ghost.follow(running), previews, chat, new StatusItem(running))
 
   const register = (command: string, run: (...args: unknown[]) => unknown) =>
     context.subscriptions.push(vscode.commands.registerCommand(command, told(run)))
@@ -39,6 +46,17 @@ export function activate(context: vscode.ExtensionContext): void {
   register(Command.inspectPrompt, () => inspectPrompt(running, views))
   register(Command.explain, () => carryOut('refactor.codefuse.explain'))
   register(Command.writeTests, () => carryOut('refactor.codefuse.tests'))
+  register(Command.openChat, () => chat.focus())
+  register(Command.newChat, () => chat.newConversation())
+  register(Command.history, () => chat.history())
+  register(Command.exportChat, () => chat.exportAll())
+  register(Command.addSelection, () => chat.addSelection())
+  register(Command.addFile, (uri) => chat.addFile(uri instanceof vscode.Uri ? uri : undefined))
+  register(Command.edit, () => editing.begin())
+  register(Command.acceptProposal, () => previews.accept())
+  register(Command.acceptHunk, () => previews.accept('hunk at the cursor'))
+  register(Command.discardHunk, () => previews.discardHunk())
+  register(Command.discardProposal, () => previews.discard())
 
   restartWhenNeeded(context, running, settings)
   offerInstallationOnce(context, running)

@@ -143,6 +143,7 @@ export const Method = {
   didAcceptPart: 'codefuse/didPartiallyAcceptCompletion',
   didReject: 'codefuse/didRejectCompletion',
   chat: 'codefuse/chat',
+  chatCommands: 'codefuse/chat/commands',
   chatComplete: 'codefuse/chat/complete',
   conversations: 'codefuse/conversations',
   openConversation: 'codefuse/conversations/open',

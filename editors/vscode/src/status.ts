@@ -158,7 +158,7 @@ function otherEntries(): Entry[] {
   })
   return [
     separator('CodeFuse'),
-    entry('$(comment-discussion) Open chat', Command.focusChat),
+    entry('$(comment-discussion) Open chat', Command.openChat),
     entry('$(settings-gear) Settings', 'workbench.action.openSettings', '@ext:codefuse.codefuse'),
     entry('$(output) Log', Command.showLog),
     entry('$(debug-restart) Restart the language server', Command.restart),
