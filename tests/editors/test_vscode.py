@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.editors import workbench as vscode
 from tests.editors.scripted_engine import ScriptedEngine
-from tests.editors.workbench import Workbench
+from tests.editors.workbench import CODE, STATUS, TOAST, Workbench, eventually
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "editors" / "vscode"
 SERVER = Path(sys.executable).with_name("codefuse-lsp")
 INSTALLS = os.environ.get("CODEFUSE_INSTALL_EDITORS") == "1"
+
+LONGEST_FRAME_MS = 100  # of the processor's time, while an answer is written
 
 
 def installed() -> None:
@@ -46,12 +51,16 @@ def engine() -> Iterator[ScriptedEngine]:
 
 
 @pytest.fixture(scope="module")
-def window(engine: ScriptedEngine) -> Iterator[Workbench]:
-    """A window on an empty folder, whose language server is ready."""
+def vsix() -> Path:
     installed()
+    return packed()
+
+
+@pytest.fixture(scope="module")
+def window(engine: ScriptedEngine, vsix: Path) -> Iterator[Workbench]:
+    """A window on an empty folder, whose language server is ready."""
     home = Path(tempfile.mkdtemp(prefix="cf-"))  # short enough for sockets
-    places = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("DATA", "CONFIG", "CACHE")}
-    with Workbench(home, packed(), places) as window:
+    with Workbench(home, vsix, places(home)) as window:
         window.settings()
         window.machine_settings(
             codefuse__server__path=str(SERVER),
@@ -69,6 +78,21 @@ def nothing_said(engine: ScriptedEngine) -> None:
     engine.forget()
 
 
+def places(home: Path) -> dict[str, str]:
+    return {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("DATA", "CONFIG", "CACHE")}
+
+
+def fates(window: Workbench) -> list[tuple[str, int]]:
+    """Return what the server was told of its last suggestions: their fates, and how much of them was taken."""
+    command = [SERVER, "why", "--json", "--count", "5"]
+    environment = {**os.environ, **places(window.home), "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
+    return [(record["fate"], record["accepted_length"]) for record in json.loads(said)]
+
+
+# ghost text
+
+
 def test_what_is_typed_is_completed_in_ghost_text_and_tab_takes_it(window: Workbench, engine: ScriptedEngine) -> None:
     engine.answers("def area", "height):\n    return width * height")
     window.show("area.py", "# The area of a rectangle.\n│\n")
@@ -78,3 +102,332 @@ def test_what_is_typed_is_completed_in_ghost_text_and_tab_takes_it(window: Workb
     window.press("Tab")
     window.no_ghost()
     assert window.saved("area.py") == "# The area of a rectangle.\ndef area(width, height):\n"
+    eventually(lambda: any(fate == "accepted" for fate, _ in fates(window)))
+
+
+def test_a_word_of_it_can_be_taken_and_the_server_hears_how_much(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("def volume", "height, depth):")
+    window.show("volume.py", "│\n")
+    window.type("def volume(width, ", delay_ms=30)
+    assert window.ghost().strip() == "height, depth:"
+    window.press("Control+ArrowRight")
+    window.until(CODE, "texts[0].startsWith('def volume(width, height')")
+    assert window.saved("volume.py") == "def volume(width, height)\n"
+    eventually(lambda: ("partly", len("height")) in fates(window))
+
+
+def test_a_line_of_it_can_be_taken(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("def total", "\n    result = 0\n    for item in items:\n        result += item\n    return result")
+    window.show("total.py", "def total(items):│\n")
+    window.run("Trigger Inline Suggestion")
+    assert "result += item" in window.ghost()
+    window.screenshot("ghost-text-lines")
+    window.press("Control+Alt+ArrowRight")
+    window.until(CODE, "texts[1] && texts[1].includes('result = 0')")
+    assert window.saved("total.py").startswith("def total(items):\n    result = 0")
+    assert "result += item" not in window.saved("total.py")
+    eventually(lambda: any(fate == "partly" and length > 1 for fate, length in fates(window)))
+
+
+def test_one_that_is_typed_away_counts_as_rejected(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("colour = ", '"red"')
+    window.show("colour.py", "│\n")
+    window.type("colour = ", delay_ms=30)
+    assert "red" in window.ghost()
+    engine.answers("", "")
+    window.type("4")
+    eventually(lambda: any(fate == "rejected" for fate, _ in fates(window)))
+
+
+def test_a_file_of_20_000_lines_takes_keys_while_the_model_thinks(window: Workbench, engine: ScriptedEngine) -> None:
+    lines = "".join(f"def function_{n}(x):\n    return x + {n}\n\n\n" for n in range(5_000))
+    engine.answers("def last", "value):", pause_s=2.0)
+    window.show("long.py", f"{lines}│\n")
+    window.type("def last(")
+    window.until(CODE, "texts.some(text => text.startsWith('def last('))")
+    window.do("record")
+    window.type("first, second, ", delay_ms=20)
+    window.until(CODE, "texts.some(text => text.startsWith('def last(first, second, '))")
+    longest = window.do("recorded")[0]
+    assert longest < 500
+    assert "value" in window.ghost()
+
+
+# how the server and the model are
+
+
+def test_an_engine_that_is_gone_is_told_of_and_taken_up_again_when_it_is_back(
+    window: Workbench, engine: ScriptedEngine
+) -> None:
+    engine.end()
+    try:
+        window.show("gone.py", "│\n")
+        window.type("x = ", delay_ms=30)
+        window.until(STATUS, "texts.length")
+        window.wait(f"{STATUS}:not([aria-label*='ready' i])")
+        window.screenshot("engine-gone")
+    finally:
+        engine.begin()
+    window.status("ready")
+    engine.answers("back = ", "again()")
+    window.show("back.py", "│\n")
+    window.type("back = ", delay_ms=30)
+    assert "again()" in window.ghost()
+
+
+def test_a_server_that_is_killed_is_started_again(window: Workbench, engine: ScriptedEngine) -> None:
+    (server,) = window.servers()
+    server.kill()
+    eventually(lambda: [other for other in window.servers() if other.pid != server.pid])
+    window.status("ready")
+    engine.answers("after = ", "the_fall")
+    window.show("after.py", "│\n")
+    window.type("after = ", delay_ms=30)
+    assert "the_fall" in window.ghost()
+    assert len(window.servers()) == 1
+
+
+def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("name = ", '"Ada"')
+    window.settings(codefuse__completion=False)
+    window.status("off")
+    window.show("name.py", "│\n")
+    window.type("name = ", delay_ms=30)
+    window.run("CodeFuse: Why No Suggestion?")
+    window.until(".quick-input-list .monaco-list-row", "/off|completion/.test(texts[0])")
+    window.screenshot("why")
+    window.press("Escape")
+    assert not any("name = " in prompt for prompt in engine.prompts)
+    window.settings(codefuse__completion=None)
+    window.status("ready")
+    window.show("name2.py", "│\n")
+    window.type("name = ", delay_ms=30)
+    assert "Ada" in window.ghost()
+
+
+def test_what_only_the_user_may_set_makes_a_new_server(window: Workbench, engine: ScriptedEngine) -> None:
+    (server,) = window.servers()
+    with ScriptedEngine() as other:
+        other.answers("city = ", '"Paris"')
+        window.machine_settings(codefuse__endpoint=other.endpoint)
+        eventually(lambda: [one.pid for one in window.servers()] not in ([], [server.pid]))
+        window.status("ready")
+        window.show("city.py", "│\n")
+        window.type("city = ", delay_ms=30)
+        assert "Paris" in window.ghost()
+        assert not engine.prompts
+        window.machine_settings(codefuse__endpoint=engine.endpoint)
+        eventually(lambda: not any("city = " in prompt for prompt in engine.prompts) and window.servers())
+    window.status("ready")
+
+
+def test_a_workspace_cannot_say_where_code_is_sent(window: Workbench, engine: ScriptedEngine) -> None:
+    with ScriptedEngine() as elsewhere:
+        path = window.folder / ".vscode" / "settings.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({"codefuse.endpoint": elsewhere.endpoint, "codefuse.server.path": "/bin/false"}))
+        engine.answers("house = ", '"mine"')
+        window.run("CodeFuse: Restart Language Server")
+        window.status("ready")
+        window.show("house.py", "│\n")
+        window.type("house = ", delay_ms=30)
+        assert "mine" in window.ghost()
+        assert not elsewhere.prompts
+        path.unlink()
+
+
+def test_the_menu_tells_of_the_model_and_what_can_be_done(window: Workbench) -> None:
+    window.do("click", selector=STATUS)
+    window.until(".quick-input-list .monaco-list-row", "texts.some(text => text.includes('Turn ghost text off'))")
+    window.wait(".quick-input-title", "Ready")
+    window.screenshot("menu")
+    window.press("Escape")
+
+
+def test_the_extension_is_up_at_once(window: Workbench) -> None:
+    window.run("Developer: Show Running Extensions")
+    (said,) = window.until(
+        ".runtime-extensions-editor .extension:has(.name)",
+        "texts = texts.filter(text => /CodeFuse/.test(text) && /\\d ?ms/.test(text)).slice(0, 1), texts.length",
+    )[:1] or [""]
+    window.screenshot("running-extensions")
+    window.press("Control+w")
+    assert said is not None
+
+
+# actions
+
+
+def test_an_explanation_is_shown_beside_the_code(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", "It multiplies.\n\n- `width`: how wide\n- `height`: how high\n")
+    window.show("explained.py", "def area(width, height):\n    return width │* height\n")
+    window.run("CodeFuse: Explain")
+    seen = window.until(".markdown-body", "texts.join().includes('how high')", view=1)
+    assert "explained.py" in seen[0] and "return width * height" in seen[0]
+    window.screenshot("explanation")
+    window.run("View: Close All Editors")
+
+
+def test_tests_are_written_into_a_new_file_which_is_shown(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", "def test_double():\n    assert double(2) == 4\n")
+    window.show("double.py", "def double(x):\n    return 2 │* x\n")
+    window.press("Control+.")
+    window.wait(".action-widget .monaco-list-row", "CodeFuse: Write tests")
+    window.screenshot("code-actions")
+    window.press("Escape")
+    window.run("CodeFuse: Write Tests")
+    window.wait(".tab.active", "test_double.py")
+    window.screenshot("tests-written")
+    assert "assert double(2) == 4" in window.saved("test_double.py")
+    window.run("View: Close All Editors")
+
+
+# chat
+
+
+class Chat:
+    """The chat in the side bar."""
+
+    def __init__(self, window: Workbench) -> None:
+        self.window = window
+
+    def begin(self) -> None:
+        self.window.run("CodeFuse: New Conversation")
+        self.wait(".welcome")
+        self.wait("#question:focus")
+
+    def wait(self, selector: str, text: str | None = None, **details: Any) -> None:
+        self.window.wait(selector, text, view=1, **details)
+
+    def until(self, selector: str, test: str) -> list[str]:
+        return self.window.until(selector, test, view=1)
+
+    def ask(self, question: str) -> None:
+        self.window.type(question)
+        self.window.press("Enter")
+        self.wait(".turn.bot.writing")
+
+    def answered(self) -> str:
+        """Wait for the whole answer and return it as it is drawn."""
+        self.wait(".turn.bot.writing", state="detached")
+        return self.until(".turn.bot", "texts.length")[-1]
+
+    def evaluate(self, body: str) -> Any:
+        return self.window.do("evaluate", view=1, body=body)
+
+
+@pytest.fixture
+def chat(window: Workbench) -> Chat:
+    window.run("View: Close All Editors")
+    chat = Chat(window)
+    chat.begin()
+    return chat
+
+
+ANSWER = (
+    "The function **adds** two numbers:\n\n",
+    "1. it takes `a` and `b`\n2. it returns their sum\n\n",
+    "```python add.py\ndef add(a: int, b: int) -> int:\n",
+    '    """Return the sum."""\n    return a + b\n```\n\n',
+    "See [the docs](https://docs.python.org) for more.\n",
+)
+
+
+def test_an_answer_streams_into_the_side_bar_and_is_drawn_as_what_it_means(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", *ANSWER, pause_s=0.3)
+    chat.ask("What does add do?")
+    chat.until(".turn.bot", "texts.at(-1).includes('adds two numbers') && !texts.at(-1).includes('the docs')")
+    assert "it returns their sum" in chat.answered()
+    assert chat.evaluate("return document.querySelector('.code .hljs-keyword').textContent") == "def"
+    assert chat.evaluate("return document.querySelector('.turn.bot li code').textContent") == "a"
+    window.screenshot("chat")
+
+
+def test_an_answer_can_be_stopped_and_what_was_said_stays(engine: ScriptedEngine, chat: Chat) -> None:
+    engine.answers("", *["word "] * 2_000, pause_s=0.05)
+    chat.ask("Talk.")
+    chat.until(".turn.bot", "texts.at(-1).includes('word word')")
+    chat.window.press("Escape")
+    chat.wait(".note", "Stopped")
+    assert 1 < chat.answered().count("word") < 2_000
+
+
+def test_a_question_knows_what_was_said_before(engine: ScriptedEngine, chat: Chat) -> None:
+    engine.answers("", "Blue.")
+    chat.ask("What is your favourite colour?")
+    chat.answered()
+    engine.answers("", "Because of the sky.")
+    chat.ask("Why?")
+    assert "sky" in chat.answered()
+    assert "favourite colour" in engine.prompts[-1] and "Blue." in engine.prompts[-1]
+
+
+def test_nothing_of_an_answer_runs_or_is_fetched(engine: ScriptedEngine, chat: Chat) -> None:
+    engine.answers(
+        "",
+        "<img src=x onerror=\"document.title='taken'\"> <script>document.title='taken'</script>\n\n"
+        "![a picture](https://example.invalid/a.png) [a link](javascript:alert(1))\n\n<b>bold</b>\n",
+    )
+    chat.ask("Attack.")
+    assert "<b>bold</b>" in chat.answered()
+    found = "document.querySelectorAll('.markdown img, .markdown script, .markdown b, a[href^=javascript]').length"
+    assert chat.evaluate(f"return {found}") == 0
+    assert chat.evaluate("return document.title") == "CodeFuse chat"
+    policy = chat.evaluate("return document.querySelector('meta[http-equiv]').content")
+    assert "default-src 'none'" in policy and re.search(r"script-src 'nonce-[^']{20,}'(;|$)", policy)
+    assert "unsafe" not in policy
+
+
+def test_code_of_an_answer_can_be_copied_and_inserted(window: Workbench, engine: ScriptedEngine, chat: Chat) -> None:
+    engine.answers("", "```python\nanswer = 42\n```\n")
+    window.show("target.py", "# here:\n│\n")
+    window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
+    chat.ask("Code, please.")
+    chat.answered()
+    window.do("click", view=1, selector=".code [aria-label='Insert at the cursor']")
+    window.until(CODE, "texts.some(text => text === 'answer = 42')")
+    assert window.saved("target.py") == "# here:\nanswer = 42\n"
+
+
+def test_a_selection_becomes_a_chip_and_is_told_to_the_model(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", "It doubles.")
+    window.show("chip.py", "│def twice(x):\n    return 2 * x\n")
+    window.press("Shift+ArrowDown", "Shift+ArrowDown")
+    window.run("CodeFuse: Add Selection to Chat")
+    chat.wait(".composer .chip", "chip.py:1-2")
+    window.screenshot("chip")
+    chat.ask("What is this?")
+    assert "doubles" in chat.answered()
+    assert "return 2 * x" in engine.prompts[-1]
+    chat.wait(".turn.human .chip", "chip.py")
+
+
+def test_ten_thousand_words_are_drawn_without_a_long_frame(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    words = "Some **words** of a `paragraph` that goes on " + "word " * 150 + "\n\n"
+    code = "```python\n" + "".join(f"def f{n}(x):\n    return x + {n}\n\n" for n in range(40)) + "```\n\n"
+    engine.answers("", *[words + (code if n % 10 == 0 else "") for n in range(66)], pause_s=1 / 60)
+    window.do("record")
+    chat.ask("Tell me everything.")
+    said = chat.answered()
+    assert len(said.split()) > 10_000
+    longest = window.do("recorded")
+    (window.artifacts / "frames.json").write_text(json.dumps(longest))
+    assert longest[0] < LONGEST_FRAME_MS
+
+
+def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: ScriptedEngine, chat: Chat) -> None:
+    engine.end()
+    try:
+        chat.ask("Are you there?")
+        chat.wait(".error")
+        assert chat.evaluate("return document.querySelector('#question').value") == "Are you there?"
+    finally:
+        engine.begin()
+    chat.window.status("ready")

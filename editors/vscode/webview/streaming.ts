@@ -4,6 +4,7 @@ import { type Environment, languageOf, parse, pathOf, rendered, type Token } fro
 
 const LONG = 4_000 // characters of one block; a longer one is drawn less often
 const LONG_PAUSE_MS = 250
+const BUDGET_MS = 12 // of one frame, for what is settled; what is left is drawn with the next
 
 /** A block at the outermost level, and the line of the text where it begins. */
 interface Block {
@@ -42,18 +43,23 @@ export class StreamingMarkdown {
   }
 
   private draw(now: number): void {
+    const end = performance.now() + BUDGET_MS
     this.frame = 0
     const blocks = blocksOf(parse(this.text, this.environment))
     const last = blocks.pop()
-    for (const block of blocks) this.settle(block)
     if (!last) return
-    if (blocks.length) this.text = fromLine(this.text, last.line)
-    if (this.text.length > LONG && now - this.drawn < LONG_PAUSE_MS && !isFence(last)) {
-      this.frame = requestAnimationFrame((later) => this.draw(later))
-      return
+    const left = blocks.find((block) => {
+      if (performance.now() > end) return true
+      this.settle(block)
+      return false
+    })
+    if (blocks.length) this.text = fromLine(this.text, (left ?? last).line)
+    const isSoon = this.text.length > LONG && now - this.drawn < LONG_PAUSE_MS && !isFence(last)
+    if (left || isSoon) this.frame = requestAnimationFrame((later) => this.draw(later))
+    else {
+      this.drawn = now
+      this.drawTail(last)
     }
-    this.drawn = now
-    this.drawTail(last)
     this.afterDrawing()
   }
 

@@ -4,6 +4,7 @@
 //
 // Knows nothing of CodeFuse. Every wait is for a sign on the screen and ends in an error after `patience` milliseconds.
 // Usage: node driver.mjs PLAYWRIGHT_FOLDER PATIENCE_MS
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -35,6 +36,10 @@ async function texts(command) {
       .map(({ text }) => text.replace(/\u00a0/g, ' ')),
   )
   return seen
+}
+
+function threadOf({ pid, tid }) {
+  return `${pid}/${tid}`
 }
 
 const commands = {
@@ -92,6 +97,21 @@ const commands = {
   },
   async screenshot({ path, clip }) {
     await page.screenshot({ path, ...(clip ? { clip } : {}) })
+  },
+  async record() {
+    const categories = ['devtools.timeline', 'disabled-by-default-devtools.timeline']
+    await browser.startTracing(page, { categories })
+  },
+  /** End a recording: the longest tasks of pages' main threads, in milliseconds of the processor's time. */
+  async recorded() {
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString())
+    const tasks = traceEvents.filter(({ name, ph, tdur }) => name === 'RunTask' && ph === 'X' && tdur !== undefined)
+    const mains = new Set(
+      traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(threadOf),
+    )
+    const times = tasks.filter((task) => mains.has(threadOf(task))).map(({ tdur }) => tdur / 1000)
+    if (process.env.TRACE) writeFileSync(process.env.TRACE, JSON.stringify(traceEvents))
+    return times.sort((one, other) => other - one).slice(0, 20)
   },
   async close() {
     await browser?.close()
