@@ -16,7 +16,7 @@ import pytest
 
 from tests.editors import workbench as vscode
 from tests.editors.scripted_engine import ScriptedEngine
-from tests.editors.workbench import CODE, STATUS, TOAST, Workbench, eventually
+from tests.editors.workbench import CODE, STATUS, Workbench, eventually
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "editors" / "vscode"
@@ -130,7 +130,7 @@ def test_a_line_of_it_can_be_taken(window: Workbench, engine: ScriptedEngine) ->
 
 
 def test_one_that_is_typed_away_counts_as_rejected(window: Workbench, engine: ScriptedEngine) -> None:
-    engine.answers("colour = ", '"red"')
+    engine.answers("colour =", '"red"')
     window.show("colour.py", "│\n")
     window.type("colour = ", delay_ms=30)
     assert "red" in window.ghost()
@@ -163,15 +163,14 @@ def test_an_engine_that_is_gone_is_told_of_and_taken_up_again_when_it_is_back(
     try:
         window.show("gone.py", "│\n")
         window.type("x = ", delay_ms=30)
-        window.until(STATUS, "texts.length")
         window.wait(f"{STATUS}:not([aria-label*='ready' i])")
         window.screenshot("engine-gone")
     finally:
         engine.begin()
+    engine.answers("back =", "again()")
+    window.show("back.py", "back │\n")
+    window.type("= ", delay_ms=30)  # whoever asks finds it again
     window.status("ready")
-    engine.answers("back = ", "again()")
-    window.show("back.py", "│\n")
-    window.type("back = ", delay_ms=30)
     assert "again()" in window.ghost()
 
 
@@ -180,7 +179,7 @@ def test_a_server_that_is_killed_is_started_again(window: Workbench, engine: Scr
     server.kill()
     eventually(lambda: [other for other in window.servers() if other.pid != server.pid])
     window.status("ready")
-    engine.answers("after = ", "the_fall")
+    engine.answers("after =", "the_fall")
     window.show("after.py", "│\n")
     window.type("after = ", delay_ms=30)
     assert "the_fall" in window.ghost()
@@ -188,7 +187,7 @@ def test_a_server_that_is_killed_is_started_again(window: Workbench, engine: Scr
 
 
 def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine) -> None:
-    engine.answers("name = ", '"Ada"')
+    engine.answers("name =", '"Ada"')
     window.settings(codefuse__completion=False)
     window.status("off")
     window.show("name.py", "│\n")
@@ -197,7 +196,7 @@ def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine)
     window.until(".quick-input-list .monaco-list-row", "/off|completion/.test(texts[0])")
     window.screenshot("why")
     window.press("Escape")
-    assert not any("name = " in prompt for prompt in engine.prompts)
+    assert not any("name =" in prompt for prompt in engine.prompts)
     window.settings(codefuse__completion=None)
     window.status("ready")
     window.show("name2.py", "│\n")
@@ -208,7 +207,7 @@ def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine)
 def test_what_only_the_user_may_set_makes_a_new_server(window: Workbench, engine: ScriptedEngine) -> None:
     (server,) = window.servers()
     with ScriptedEngine() as other:
-        other.answers("city = ", '"Paris"')
+        other.answers("city =", '"Paris"')
         window.machine_settings(codefuse__endpoint=other.endpoint)
         eventually(lambda: [one.pid for one in window.servers()] not in ([], [server.pid]))
         window.status("ready")
@@ -217,7 +216,7 @@ def test_what_only_the_user_may_set_makes_a_new_server(window: Workbench, engine
         assert "Paris" in window.ghost()
         assert not engine.prompts
         window.machine_settings(codefuse__endpoint=engine.endpoint)
-        eventually(lambda: not any("city = " in prompt for prompt in engine.prompts) and window.servers())
+        eventually(lambda: not any("city =" in prompt for prompt in engine.prompts) and window.servers())
     window.status("ready")
 
 
@@ -226,7 +225,7 @@ def test_a_workspace_cannot_say_where_code_is_sent(window: Workbench, engine: Sc
         path = window.folder / ".vscode" / "settings.json"
         path.parent.mkdir()
         path.write_text(json.dumps({"codefuse.endpoint": elsewhere.endpoint, "codefuse.server.path": "/bin/false"}))
-        engine.answers("house = ", '"mine"')
+        engine.answers("house =", '"mine"')
         window.run("CodeFuse: Restart Language Server")
         window.status("ready")
         window.show("house.py", "│\n")
@@ -431,3 +430,45 @@ def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: S
     finally:
         engine.begin()
     chat.window.status("ready")
+
+
+THEMES = ("Default Light Modern", "Default Dark Modern", "Default High Contrast", "Default High Contrast Light")
+READABLE = 4.5  # contrast of text, WCAG 2.2, 1.4.3
+CONTRASTS = """
+const channels = (colour) => colour.match(/[\\d.]+/g).map(Number)
+const luminance = ([r, g, b]) => {
+  const linear = [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+}
+const behind = (element) => {
+  for (let one = element; one; one = one.parentElement) {
+    const found = channels(getComputedStyle(one).backgroundColor)
+    if (found.length < 4 || found[3] > 0.9) return found
+  }
+  return document.body.classList.contains('vscode-light') ? [255, 255, 255] : [0, 0, 0]
+}
+const seen = [...document.querySelectorAll('.markdown p, .code code, .code code span, .who span, .human .text')]
+return seen.map((element) => {
+  const pair = [luminance(channels(getComputedStyle(element).color)), luminance(behind(element))].sort((a, b) => b - a)
+  return [(pair[0] + 0.05) / (pair[1] + 0.05), element.textContent.slice(0, 20)]
+}).sort((a, b) => a[0] - b[0])[0]
+"""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_word_can_be_read_in_each_theme(
+    window: Workbench, engine: ScriptedEngine, chat: Chat, theme: str
+) -> None:
+    engine.answers("", *ANSWER)
+    window.settings(workbench__colorTheme=theme)
+    window.show("add.py", "def add(a, b):\n    return a + b│\n")
+    window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
+    chat.ask("What does add do, and how would you write it?")
+    chat.answered()
+    kind = {"Light Modern": "vscode-light", "Dark Modern": "vscode-dark"}.get(theme.removeprefix("Default "))
+    chat.wait(f"xpath=//body[contains(@class, '{kind or 'vscode-high-contrast'}')]")
+    lowest, word = chat.evaluate(CONTRASTS)
+    window.screenshot(f"chat-{theme.removeprefix('Default ').lower().replace(' ', '-')}")
+    window.settings(workbench__colorTheme=None)
+    assert lowest >= READABLE, word

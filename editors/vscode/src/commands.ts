@@ -23,6 +23,7 @@ export const Command = {
   acceptHunk: 'codefuse.acceptProposedChange',
   discardHunk: 'codefuse.discardProposedChange',
   discardProposal: 'codefuse.discardProposal',
+  suggestNames: 'codefuse.suggestNames',
   commitMessage: 'codefuse.writeCommitMessage',
   review: 'codefuse.reviewFile',
   clearReview: 'codefuse.clearReview',

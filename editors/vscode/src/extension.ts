@@ -6,11 +6,14 @@ import { carryOut } from './actions'
 import { ChatView } from './chat/view'
 import { Command } from './commands'
 import { GhostText } from './ghost'
+import { suggestNames } from './names'
 import { Applying } from './proposals/applying'
 import { Editing } from './proposals/editing'
 import { Previews } from './proposals/preview'
+import { clearReview, review } from './review'
 import { messageOf, Session } from './server/session'
 import { SECTION, Settings, toggleGhostText, toggleLanguage } from './settings'
+import { writeCommitMessage } from './sourceControl'
 import { offerInstallation, showMenu, StatusItem } from './status'
 import { showDocument, TextViews } from './views'
 import { inspectPrompt, whyNoSuggestion } from './why'
@@ -40,12 +43,16 @@ export function activate(context: vscode.ExtensionContext): void {
     const language = vscode.window.activeTextEditor?.document.languageId
     return language && toggleLanguage(language)
   })
-  register(Command.acceptWord, () => ghost.acceptPart('acceptNextWord'))
-  register(Command.acceptLine, () => ghost.acceptPart('acceptNextLine'))
+  register(Command.acceptWord, () => ghost.acceptWord())
+  register(Command.acceptLine, () => ghost.acceptLine())
   register(Command.why, () => whyNoSuggestion(running, views))
   register(Command.inspectPrompt, () => inspectPrompt(running, views))
   register(Command.explain, () => carryOut('refactor.codefuse.explain'))
   register(Command.writeTests, () => carryOut('refactor.codefuse.tests'))
+  register(Command.suggestNames, () => suggestNames(running))
+  register(Command.commitMessage, (source) => writeCommitMessage(running, source))
+  register(Command.review, () => review(running))
+  register(Command.clearReview, () => clearReview(running))
   register(Command.openChat, () => chat.focus())
   register(Command.newChat, () => chat.newConversation())
   register(Command.history, () => chat.history())

@@ -52,8 +52,18 @@ export class GhostText implements vscode.Disposable {
     return result
   }
 
-  /** Accept a word or a line of what is shown, by the editor's own command. */
-  async acceptPart(command: 'acceptNextWord' | 'acceptNextLine'): Promise<void> {
+  /** Accept a word of what is shown, by the editor's own command. */
+  async acceptWord(): Promise<void> {
+    await this.acceptPart('acceptNextWord')
+  }
+
+  /** Accept a line of what is shown; the editor's own command takes no more than the end of the line before it. */
+  async acceptLine(): Promise<void> {
+    if (this.standing?.offer.rest.startsWith('\n')) await this.acceptPart('acceptNextLine')
+    await this.acceptPart('acceptNextLine')
+  }
+
+  private async acceptPart(command: string): Promise<void> {
     const standing = this.standing
     const before = standing?.offer.acceptedLength ?? 0
     await vscode.commands.executeCommand(`editor.action.inlineSuggest.${command}`)

@@ -25,14 +25,18 @@ export class Offer {
     return this.start + this.progress
   }
 
+  /** What does not stand in the document. */
+  get rest(): string {
+    return this.text.slice(this.progress)
+  }
+
   get acceptedLength(): number {
     return this.progress
   }
 
   /** Take a change of the document. More than one character at once was accepted, not typed. */
   take(change: Change): Fate {
-    const rest = this.text.slice(this.progress)
-    if (change.offset === this.cursor && change.text && rest.startsWith(change.text)) {
+    if (change.offset === this.cursor && change.text && this.rest.startsWith(change.text)) {
       this.progress += change.text.length
       if (this.progress === this.text.length) return 'accepted'
       return change.text.length > 1 ? 'partly' : 'typed'

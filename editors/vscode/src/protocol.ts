@@ -68,7 +68,6 @@ export interface Turn {
   parentId?: string | null
   role: 'human' | 'bot'
   text: string
-  created?: string | number
   finishReason?: string | null
   references?: Reference[]
   siblings?: string[]
@@ -79,12 +78,14 @@ export interface Conversation {
   conversationId: string
   title: string
   turns: Turn[]
+  /** How many there are before these. */
+  earlier?: number
 }
 
 export interface ConversationSummary {
   conversationId: string
   title: string
-  updated: string | number
+  updated: number // milliseconds since the epoch
   turns: number
   snippet?: string
 }
@@ -128,6 +129,13 @@ export interface Applied {
   note?: string | null
 }
 
+/** Of an answer that failed: what the server keeps of it, in its error. */
+export interface FailedTurn {
+  conversationId: string
+  questionId: string
+  turnId: string
+}
+
 /** A piece of an answer that streams by `$/progress`. */
 export interface Delta {
   kind: 'delta'
@@ -156,6 +164,7 @@ export const Method = {
   edit: 'codefuse/edit',
   acceptEdit: 'codefuse/edit/accept',
   discardEdit: 'codefuse/edit/discard',
+  renameSuggestions: 'codefuse/renameSuggestions',
   commitMessage: 'codefuse/commitMessage',
   review: 'codefuse/review',
   clearReview: 'codefuse/review/clear',

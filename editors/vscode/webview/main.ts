@@ -43,7 +43,7 @@ function hear(message: ToView): void {
       return transcript.end(message)
     case 'failed':
       composer.isRunning = false
-      transcript.failed(message.message)
+      transcript.failed(message)
       return message.question ? composer.put(message.question) : undefined
     case 'completions':
       return composer.take(message.id, message.items)

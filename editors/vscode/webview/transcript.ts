@@ -9,6 +9,15 @@ import { markdownElement, StreamingMarkdown } from './streaming'
 const NEAR_PX = 48 // of the end: the view then follows what is written
 const SAID_MS = 1_500
 
+/** What is said of an answer that has not come to its end by itself. */
+const ENDS: Record<string, string> = {
+  length: 'Cut: the answer may be no longer.',
+  cancelled: 'Stopped.',
+  error: 'The model failed before the end.',
+  interrupted: 'The language server ended before the answer did.',
+  running: 'Another window is having this written.',
+}
+
 export class Transcript {
   readonly element = element('div', { class: 'transcript', role: 'log', 'aria-label': 'Conversation', tabindex: '-1' })
   private readonly welcome: HTMLElement
@@ -25,9 +34,10 @@ export class Transcript {
   }
 
   /** Show a conversation from its beginning. */
-  showAll({ turns, running }: ToView & { type: 'conversation' }): void {
+  showAll({ turns, earlier, running }: ToView & { type: 'conversation' }): void {
     this.answer = undefined
     this.element.replaceChildren(...(turns.length || running ? turns.map((turn) => this.turn(turn)) : [this.welcome]))
+    if (earlier) this.element.prepend(earlierButton(earlier))
     if (running) this.begin(running)
     this.toEnd(true)
   }
@@ -72,14 +82,16 @@ export class Transcript {
     this.toEnd(follows)
   }
 
-  /** There is no answer, or none to the end. */
-  failed(message: string): void {
+  /** There is no answer, or none to the end; with a turn, it can be asked for again. */
+  failed({ message, turn }: ToView & { type: 'failed' }): void {
     const answer = this.answer
     this.answer = undefined
-    answer?.markdown.end()
-    answer?.turn.classList.remove('writing')
-    answer?.turn.removeAttribute('aria-busy')
-    answer?.turn.append(element('p', { class: 'error', role: 'alert' }, codicon('warning'), message))
+    if (!answer) return
+    answer.markdown.end()
+    answer.turn.classList.remove('writing')
+    answer.turn.removeAttribute('aria-busy')
+    const error = element('p', { class: 'error', role: 'alert' }, codicon('warning'), message)
+    answer.turn.append(error, ...(turn ? this.endOf(turn) : []))
     this.toEnd()
   }
 
@@ -112,8 +124,7 @@ export class Transcript {
     })
     const again = iconButton('refresh', 'Answer again', () => tell({ type: 'regenerate', turnId: turn.turnId }))
     const foot = element('div', { class: 'foot' }, this.tools(turn, copy, again))
-    const words = { length: 'Cut: the answer may be no longer.', cancelled: 'Stopped.' } as Record<string, string>
-    const word = words[turn.finishReason ?? '']
+    const word = ENDS[turn.finishReason ?? '']
     return [...(word ? [noteElement(word)] : []), foot]
   }
 
@@ -194,6 +205,15 @@ function branches(turnId: string, siblings: string[]): HTMLElement {
   back.disabled = at <= 0
   on.disabled = at === siblings.length - 1
   return element('span', { class: 'branches' }, back, element('span', {}, `${at + 1}/${siblings.length}`), on)
+}
+
+function earlierButton(count: number): HTMLElement {
+  const show = () => tell({ type: 'earlier' })
+  return element(
+    'button',
+    { type: 'button', class: 'secondary earlier', click: show },
+    `Show ${count} earlier messages`,
+  )
 }
 
 function chipRow(references: Reference[]): HTMLElement | undefined {

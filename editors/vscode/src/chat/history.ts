@@ -65,16 +65,12 @@ async function listed(session: Session, query: string): Promise<Entry[]> {
   const { items } = await session.request<{ items: ConversationSummary[] }>(Method.conversations, params)
   return items.map((conversation) => ({
     label: conversation.title || 'Conversation',
-    description: new Date(milliseconds(conversation.updated)).toLocaleString(),
+    description: new Date(conversation.updated).toLocaleString(),
     detail: conversation.snippet?.replace(/\s+/g, ' ').trim() || undefined,
     alwaysShow: true, // the server has searched, in more than is shown here
     buttons: [RENAME, EXPORT, DELETE],
     conversation,
   }))
-}
-
-function milliseconds(time: string | number): number {
-  return typeof time === 'number' ? time * 1000 : Date.parse(time)
 }
 
 async function renamed(session: Session, { conversationId, title }: ConversationSummary): Promise<void> {

@@ -23,11 +23,11 @@ export interface SlashCommand {
 }
 
 export type ToView =
-  | { type: 'conversation'; title: string; turns: Turn[]; running?: Running }
+  | { type: 'conversation'; title: string; turns: Turn[]; earlier: number; running?: Running }
   | { type: 'begin'; running: Running }
   | { type: 'delta'; text: string }
   | { type: 'end'; turn: Turn; question: Turn; notes: string[] }
-  | { type: 'failed'; message: string; question: string }
+  | { type: 'failed'; message: string; question: string; turn?: Turn }
   | { type: 'completions'; id: number; items: CompletionItem[] }
   | { type: 'commands'; commands: SlashCommand[] }
   | { type: 'chip'; chip: Chip }
@@ -42,6 +42,7 @@ export type FromView =
   | { type: 'regenerate'; turnId: string }
   | { type: 'edit'; turnId: string; text: string; references: Reference[] }
   | { type: 'branch'; turnId: string }
+  | { type: 'earlier' }
   | { type: 'complete'; id: number; text: string; offset: number }
   | { type: 'copy'; text: string }
   | { type: 'insert'; code: string }

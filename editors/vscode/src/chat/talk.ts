@@ -1,7 +1,8 @@
 // One conversation with the server: its turns, the answer that is being written, and how it is stopped. Knows no view.
 import * as vscode from 'vscode'
+import { ResponseError } from 'vscode-languageclient/node'
 
-import { type ChatResult, type Conversation, Method, type Reference, type Turn } from '../protocol'
+import { type ChatResult, type Conversation, type FailedTurn, Method, type Reference, type Turn } from '../protocol'
 import { messageOf, type Session } from '../server/session'
 import type { Running, ToView } from './messages'
 
@@ -9,6 +10,7 @@ export class Talk {
   id: string | undefined
   title = ''
   private turns: Turn[] = []
+  private earlier = 0 // turns that the server has before these
   private running: (Running & { stop: vscode.CancellationTokenSource }) | undefined
 
   constructor(
@@ -22,9 +24,9 @@ export class Talk {
 
   /** Show all of it anew. */
   showAll(): void {
-    const { title, turns } = this
+    const { title, turns, earlier } = this
     const running = this.running && { ...this.running, stop: undefined }
-    this.show({ type: 'conversation', title, turns, ...(running ? { running } : {}) })
+    this.show({ type: 'conversation', title, turns, earlier, ...(running ? { running } : {}) })
   }
 
   /** Begin another conversation. */
@@ -33,6 +35,7 @@ export class Talk {
     this.id = undefined
     this.title = ''
     this.turns = []
+    this.earlier = 0
     this.showAll()
   }
 
@@ -46,6 +49,18 @@ export class Talk {
     this.id = found.conversationId
     this.title = found.title
     this.turns = found.turns
+    this.earlier = found.earlier ?? 0
+    this.showAll()
+  }
+
+  /** Show what was said before the turns that are shown. */
+  async showEarlier(): Promise<void> {
+    const [first] = this.turns
+    if (!this.id || !first) return
+    const params = { conversationId: this.id, turnId: this.turns.at(-1)?.turnId, beforeTurnId: first.turnId }
+    const found = await this.session.request<Conversation>(Method.openConversation, params)
+    this.turns = [...found.turns, ...this.turns]
+    this.earlier = found.earlier ?? 0
     this.showAll()
   }
 
@@ -121,9 +136,14 @@ export class Talk {
     this.show({ type: 'end', turn, question, notes: result.leftOut ?? [] })
   }
 
-  private fail(error: unknown, { question, text }: Running): void {
-    const stopped = error instanceof vscode.CancellationError
-    this.show({ type: 'failed', message: stopped ? 'Stopped.' : messageOf(error), question: text ? '' : question })
+  private fail(error: unknown, { question, references, text }: Running): void {
+    const message = error instanceof vscode.CancellationError ? 'Stopped.' : messageOf(error)
+    const kept = keptOf(error)
+    if (!kept) return this.show({ type: 'failed', message, question: text ? '' : question })
+    this.id = kept.conversationId
+    const turn: Turn = { turnId: kept.turnId, role: 'bot', text }
+    this.turns = [...this.turns, { turnId: kept.questionId, role: 'human', text: question, references }, turn]
+    this.show({ type: 'failed', message, question: '', turn })
   }
 
   /** Learn from the server how the branches are now. */
@@ -131,4 +151,10 @@ export class Talk {
     const last = this.turns.at(-1)
     if (this.id && last && !this.isRunning) await this.open(this.id, last.turnId)
   }
+}
+
+/** What the server keeps of an answer that failed, which can be asked for again. */
+function keptOf(error: unknown): FailedTurn | undefined {
+  const data = error instanceof ResponseError ? (error.data as Partial<FailedTurn> | undefined) : undefined
+  return data?.turnId && data.questionId && data.conversationId ? (data as FailedTurn) : undefined
 }

@@ -118,6 +118,8 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
         return this.talk.edit(message.turnId, message.text, message.references)
       case 'branch':
         return this.talk.id && this.talk.open(this.talk.id, message.turnId)
+      case 'earlier':
+        return this.talk.showEarlier()
       case 'complete':
         return this.complete(message)
       case 'copy':
