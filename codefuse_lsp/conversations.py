@@ -13,10 +13,11 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCHEMA_VERSION = 2  # 1 had no secrets; a table of their own leaves its turns readable to both
 MOST_UNWRITTEN = 500  # rounds whose secrets are kept in memory
@@ -48,6 +49,7 @@ class StoredTurn:
     role: str
     text: str
     secrets: tuple[str, ...] = ()  # of its round, which its own text may show and not tell
+    references: Sequence[Mapping[str, Any]] = ()  # as the client named them
 
 
 class Conversations:

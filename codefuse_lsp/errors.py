@@ -12,6 +12,7 @@ CodeFuseError
 │   ├── WorkerFailed       the worker started and gave up, with its reason
 │   └── RequestRefused     the far end answered with an error
 ├── SandboxUnavailable     unread code cannot be walled in on this system
+├── QuestionTooLong        a question that no prompt has room for
 └── DocumentChanged        the text moved on while an edit was being made
 """
 
@@ -69,6 +70,17 @@ class RequestRefused(WorkerError):
 
 class SandboxUnavailable(CodeFuseError):
     """Code that nobody has read cannot be walled in here; the message names the reason."""
+
+
+class QuestionTooLong(CodeFuseError):
+    """A question does not fit the model's context, whatever else is left out."""
+
+    def __init__(self, tokens: int, context_tokens: int, answer_tokens: int) -> None:
+        super().__init__(
+            f"The question and the system text alone take {tokens:,} tokens. The model reads {context_tokens:,} with "
+            f"the answer, for which up to {answer_tokens:,} are kept (setting chat_max_tokens). Ask less at once, or "
+            "refer to a file instead of pasting it: what is referred to is cut to what fits."
+        )
 
 
 class DocumentChanged(CodeFuseError):

@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors"},
     "context": set(),
     "prompts": {"context"},
+    "edits": {"context", "prompts"},
     "generation": set(),
     "conversations": set(),
     "execution": set(),
@@ -27,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "suggestions": {"prompts", "context", "generation"},
     "evaluation": {"suggestions", "prompts", "context", "execution", "generation"},
     "worker": {"generation.request"},
-    "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers"},
+    "lsp": {"suggestions", "prompts", "context", "generation", "conversations", "answers", "edits"},
     "cli": {
         "suggestions",
         "prompts",

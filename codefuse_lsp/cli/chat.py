@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from codefuse_lsp import config
@@ -19,8 +20,7 @@ from codefuse_lsp.context.secrets import Redacted, machine_key, redact_all
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.generation.connection import Connection, Status
 from codefuse_lsp.generation.request import Chunk, Priority
-from codefuse_lsp.prompts.chat import Reference
-from codefuse_lsp.prompts.formats import Turn
+from codefuse_lsp.prompts.chat import Reference, Round, Talk
 from codefuse_lsp.suggestions.requests import model_format
 
 
@@ -50,12 +50,13 @@ async def _ask(settings: Settings, question: Redacted, references: list[Referenc
             ready = await connection.wait()
             report("The model reads", None)
             model = model_format(ready.card, settings)
-            chosen = await fitting_chat(connection, settings, [Turn("human", question.text)], references, model)
-            request = request_for(chosen.prompt, settings, Priority.CHAT)
+            talk = Talk((Round(question.text, tuple(references)),), settings.system_prompt)
+            chosen = await fitting_chat(connection, settings, talk, model)
+            request = replace(request_for(chosen.prompt, settings, Priority.CHAT), max_tokens=chosen.answer_tokens)
             chunks = stream_answer(connection, request, model, question.restorations)
             first = await anext(chunks)
-        if chosen.left_out:
-            screen.err.print(chosen.left_out, markup=False)
+        for sentence in chosen.left_out:
+            screen.err.print(sentence, markup=False)
         async with aclosing(chunks):
             await _print(first, chunks, settings)
     finally:

@@ -91,6 +91,11 @@ class Settings:
         "", "Text between the turns of the codefuse format; the model was trained with none."
     )
     system_prompt: str = _machine("", "System text sent with every chat turn and action.")
+    project_rules: bool = _machine(
+        True,
+        "Tell chats what the project's rules say (AGENTS.md, CLAUDE.md, .github/copilot-instructions.md, .cursorrules "
+        "and the like, .codefuse/rules.md), in workspaces that you trust.",
+    )
     chat_temperature: float = _machine(0.1, "Sampling temperature of chat and actions; 0 is greedy.", low=0, high=2)
     chat_top_p: float = _machine(0.95, "Nucleus sampling of chat and actions.", low=0.01, high=1)
     chat_max_tokens: int = _machine(512, "Longest answer of chat and actions, in tokens.", low=16, high=32_768)

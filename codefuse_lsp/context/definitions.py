@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
 from tree_sitter import Node
 
 from codefuse_lsp.context.grammars import LEADING, parse
+from codefuse_lsp.context.grammars import nodes as all_nodes
 
 # Node types, by what they are; of all grammars together. A few mean two things: `_name` tells them apart.
 CLASSES = {
@@ -61,6 +63,7 @@ class Definition:
     owner: str
     span: LineSpan
     is_class: bool
+    head: int = field(default=0, compare=False)  # the line, within the span, on which its name stands
 
 
 def enclosing_definition(text: str, language: str, line: int) -> LineSpan | None:
@@ -68,6 +71,15 @@ def enclosing_definition(text: str, language: str, line: int) -> LineSpan | None
     root = parse(text, language)
     found = [] if root is None else _definitions_at(root, line)
     return min(found, key=lambda d: d.span.stop - d.span.start).span if found else None
+
+
+def definitions(text: str, language: str) -> list[Definition]:
+    """Return all definitions of a text in its order, the outer ones before those in them; none without a grammar."""
+    root = parse(text, language)
+    if root is None:
+        return []
+    found = [_definition(node, name) for node in islice(all_nodes(root), 10 * MAX_VISITS) if (name := _name(node))]
+    return sorted(found, key=lambda d: (d.span.start, -d.span.stop))
 
 
 def definition(text: str, language: str, span: LineSpan) -> Definition | None:
@@ -88,6 +100,12 @@ def definition_name(text: str, language: str, span: LineSpan) -> str | None:
     return found.name if found else None
 
 
+def described(node: Node) -> Definition | None:
+    """Return the definition that a node of a tree is; None for any other node."""
+    name = _name(node)
+    return None if name is None else Definition(name, _owner(node), _span(node), node.type in CLASSES)
+
+
 def _definitions_at(root: Node, line: int) -> list[Definition]:
     """Return the definitions whose lines, leading comments included, hold `line`."""
     found: dict[int, Definition] = {}
@@ -96,8 +114,8 @@ def _definitions_at(root: Node, line: int) -> list[Definition]:
         node = nodes.pop()
         visits += 1
         name = _name(node)
-        if name is not None and line in (span := _span(node)):
-            found[node.id] = Definition(name, _owner(node), span, node.type in CLASSES)
+        if name is not None and line in _span(node):
+            found[node.id] = _definition(node, name)
         led = node.type in WRAPPERS
         for child in node.named_children:
             if led or child.start_point.row <= line <= child.end_point.row:
@@ -105,6 +123,10 @@ def _definitions_at(root: Node, line: int) -> list[Definition]:
             if child.type in LEADING and child.start_point.row <= line <= child.end_point.row:
                 nodes += _led_by(child)
     return list(found.values())
+
+
+def _definition(node: Node, name: str) -> Definition:
+    return Definition(name, _owner(node), _span(node), node.type in CLASSES, node.start_point.row)
 
 
 def _led_by(leading: Node) -> Iterator[Node]:

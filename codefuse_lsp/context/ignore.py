@@ -125,6 +125,12 @@ class Ignore:
             return f"{PurePath(path).name} lies outside the workspace."
         return self.reason(path)
 
+    def ignores_folder(self, path: str | PurePath) -> bool:
+        """Return whether no file in a folder may be read, whatever its name."""
+        with self._lock:
+            decision = self._folder(Path(_absolute(path))).ignored_by
+        return decision is not None or credentials_in(PurePath(path) / "x.py") is not None
+
     def _fresh(self, path: str) -> _Verdict | None:
         """Return the verdict on a path if it was looked at a moment ago; waits for nobody."""
         known = self._verdicts.get(path)

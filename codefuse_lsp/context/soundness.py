@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from codefuse_lsp.context.grammars import nodes, parse
 from codefuse_lsp.context.open_ends import body_to_come, closers
 from codefuse_lsp.context.silent_flaws import SILENT_FLAWS, joined_lines
 from codefuse_lsp.context.trees import SyntaxAt
@@ -87,6 +88,24 @@ def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
     if _fits(on, text, replaces, body=True):
         return text
     return next((part for part in _parts(text) if _fits(on, part, replaces, body=False)), "")
+
+
+def adds_flaws(old: str, new: str, language: str) -> bool:
+    """Return whether a file changed anywhere has more flaws than it had; no where there is no telling."""
+    if language in _NEVER_WRONG:
+        return False
+    flaws = _all_flaws(new, language)
+    return bool(flaws) and flaws > (_all_flaws(old, language) or 0)
+
+
+def _all_flaws(text: str, language: str) -> int:
+    root = parse(text, language)
+    if root is None:
+        return 0
+    silent = SILENT_FLAWS.get(language)
+    found = (node.is_error + node.is_missing + (silent(node) if silent else 0) for node in nodes(root))
+    source = text.encode("utf-8", "surrogatepass")
+    return sum(found) + (joined_lines(root, source, 0, len(source)) if language == "python" else 0)
 
 
 def _passes(at: SyntaxAt, text: str, replaces: int) -> bool:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 
-from lsprotocol import types
-
-from codefuse_lsp.answers import fitting_chat, request_for, stream_answer
-from codefuse_lsp.context.secrets import Excerpt
-from codefuse_lsp.context.syntax import LineSpan
 from codefuse_lsp.conversations import StoredTurn
-from codefuse_lsp.generation.request import Chunk, Priority, Usage
-from codefuse_lsp.lsp.document import Document
+from codefuse_lsp.generation.request import Chunk, Usage
+from codefuse_lsp.lsp.deltas import DeltaStream
 from codefuse_lsp.lsp.protocol.chat import CHAT, ChatParams, ChatResult, ChatUsage
-from codefuse_lsp.lsp.selection import excerpt_of
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.prompts.chat import Reference
-from codefuse_lsp.prompts.formats import Turn
-from codefuse_lsp.suggestions.requests import model_format
-
-_Given = tuple[Document, types.Range | None]  # frozen, and which part of it is meant
-SHORTEST_PAUSE_S = 1 / 30  # between two updates
+from codefuse_lsp.lsp.told import answered, told
 
 
 def register(server: CodeFuseServer) -> None:
@@ -41,14 +29,11 @@ async def answer(server: CodeFuseServer, params: ChatParams) -> ChatResult:
     stream = DeltaStream(server, params.partial_result_token)
     reason, usage, left_out, secrets = "cancelled", Usage(0, 0), list[str](), list[str]()
     try:
-        told = await _told(server, params, conversation)
-        left_out += told.refused
-        secrets += told.restorations.values()
-        model = model_format((await server.connection.wait()).card, server.settings)
-        fitting = await fitting_chat(server.connection, server.settings, told.history, told.references, model)
-        left_out += [fitting.left_out] if fitting.left_out else []
-        request = request_for(fitting.prompt, server.settings, Priority.CHAT)
-        async with aclosing(stream_answer(server.connection, request, model, told.restorations)) as chunks:
+        before = await _turns(server, conversation)
+        what = await told(server, conversation, before, params.message, params.references or ())
+        left_out += what.left_out
+        secrets += what.restorations.values()
+        async with aclosing(answered(server, what)) as chunks:
             async for chunk in chunks:
                 reason, usage = _take(chunk, stream, usage)
     except asyncio.CancelledError:
@@ -67,95 +52,11 @@ async def _keep(server: CodeFuseServer, conversation: str, question: str, text: 
     return await asyncio.to_thread(conversations.add_round, conversation, question, text, secrets)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What a model is told of a conversation: placeholders stand for the secrets in it."""
-
-    history: list[Turn]
-    references: list[Reference]
-    refused: list[str]  # a sentence for each reference that must not be read
-    restorations: Mapping[str, str]
-
-
-async def _told(server: CodeFuseServer, params: ChatParams, conversation: str) -> _Told:
-    """Return what was said, the question, and what it refers to."""
+async def _turns(server: CodeFuseServer, conversation: str) -> list[StoredTurn]:
     conversations = await server.conversations()
-    stored = await asyncio.to_thread(conversations.turns, conversation)
-    given = [(server.document(one.uri).frozen(), one.range) for one in params.references or ()]
-    return await asyncio.to_thread(_redacted, server, stored, params.message, given)
-
-
-def _redacted(server: CodeFuseServer, stored: Sequence[StoredTurn], question: str, given: Sequence[_Given]) -> _Told:
-    """Return what may be told; reads files, so it runs in a thread.
-
-    What was a secret in an earlier round is one still, though the reference that told so is not there any more.
-    """
-    history = [*map(_turn, stored), Turn("human", question)]
-    excerpts = [*(Excerpt(turn.text, told=turn.secrets) for turn in stored), Excerpt(question)]
-    references, refused = [], []
-    for document, where in given:
-        if rule := server.rule_against(document):
-            refused.append(f"A reference was left out. {rule}")
-        else:
-            reference, excerpt = _reference(server, document, where)
-            references.append(reference)
-            excerpts.append(excerpt)
-    shown = server.suggester.surroundings.redacted(excerpts)
-    said, referred = shown[: len(history)], shown[len(history) :]
-    return _Told(
-        [replace(turn, text=text.text) for turn, text in zip(history, said, strict=True)],
-        [replace(reference, text=text.text) for reference, text in zip(references, referred, strict=True)],
-        refused,
-        shown[0].restorations,
-    )
-
-
-class DeltaStream:
-    """Sends what is said as `$/progress` {kind: "delta", seq, text}, at most 30 times a second and without a lag."""
-
-    def __init__(self, server: CodeFuseServer, token: int | str | None) -> None:
-        self.text = ""
-        self._server = server
-        self._token = token
-        self._sent = 0  # characters
-        self._seq = 0
-        self._last = -SHORTEST_PAUSE_S
-        self._timer: asyncio.TimerHandle | None = None
-
-    def push(self, text: str) -> None:
-        """Take more of the answer."""
-        self.text += text
-        if text and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._last + SHORTEST_PAUSE_S), self.flush)
-
-    def flush(self) -> None:
-        """Send what has not been sent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        delta = self.text[self._sent :]
-        if not delta or self._token is None:
-            return
-        self._last, self._sent = asyncio.get_running_loop().time(), len(self.text)
-        value = {"kind": "delta", "seq": self._seq, "text": delta}
-        self._seq += 1
-        self._server.progress(types.ProgressParams(self._token, value))
+    return await asyncio.to_thread(conversations.turns, conversation)
 
 
 def _take(chunk: Chunk, stream: DeltaStream, usage: Usage) -> tuple[str, Usage]:
     stream.push(chunk.text)
     return chunk.finish_reason or "cancelled", chunk.usage or usage
-
-
-def _turn(stored: StoredTurn) -> Turn:
-    return Turn("bot" if stored.role == "bot" else "human", stored.text)
-
-
-def _reference(server: CodeFuseServer, document: Document, where: types.Range | None) -> tuple[Reference, Excerpt]:
-    """Return what a reference points at, as the editor has it, and its text in its place."""
-    span, label = LineSpan(0, len(document.lines)), ""
-    if where is not None:
-        first, last = document.point(where.start)[0], document.point(where.end)[0]
-        span, label = LineSpan(first, last + 1), f"lines {first + 1}-{last + 1}"
-    return Reference(server.path_of(document), document.language_id or "", "", label), excerpt_of(document.lines, span)

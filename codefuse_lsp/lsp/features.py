@@ -11,10 +11,13 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    apply_block,
     chat,
+    chat_completion,
     code_actions,
     commands,
     completion,
+    edit,
     feedback,
     inline_completion,
     notebooks,
@@ -22,6 +25,19 @@ from codefuse_lsp.lsp import (
     transport,
 )
 from codefuse_lsp.lsp.server import SECTION, CodeFuseServer
+
+CAPABILITIES = (
+    open_documents,
+    notebooks,
+    inline_completion,
+    feedback,
+    code_actions,
+    commands,
+    edit,
+    apply_block,
+    chat,
+    chat_completion,
+)
 
 
 def build(settings: Settings) -> CodeFuseServer:
@@ -50,7 +66,7 @@ def build(settings: Settings) -> CodeFuseServer:
     async def folders_changed(ls: CodeFuseServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
         await ls.folders_changed()
 
-    for capability in (open_documents, notebooks, inline_completion, feedback, code_actions, commands, chat):
+    for capability in CAPABILITIES:
         capability.register(server)
     for shared in (server.status, server.views, server.work_done):
         shared.register()

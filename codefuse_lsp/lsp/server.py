@@ -13,7 +13,6 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from codefuse_lsp import __version__, config
@@ -29,6 +28,8 @@ from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
+from codefuse_lsp.lsp.published import Publishing
+from codefuse_lsp.lsp.remembered import Remembered
 from codefuse_lsp.lsp.status import StatusReporter
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
 from codefuse_lsp.suggestions.log import RequestLog
@@ -60,7 +61,7 @@ class Protocol(transport.Protocol):
         self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
 
 
-class CodeFuseServer(LanguageServer):
+class CodeFuseServer(Publishing):
     """One editor window's server and all that its capabilities share."""
 
     protocol: Protocol
@@ -78,6 +79,7 @@ class CodeFuseServer(LanguageServer):
         self._layers = Layers(settings)
         self.trusted = False
         self.latest = Latest()
+        self.remembered = Remembered()
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)

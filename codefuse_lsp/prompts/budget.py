@@ -5,12 +5,39 @@ Input: sizes of earlier prompts as their answers told them. Output: careful esti
 
 from __future__ import annotations
 
+import re
+
 FIRST_CHARS_PER_TOKEN = 2.0  # below the 2.38 of HumanEval's prompts under Llama 2's tokenizer (73,898 / 31,102)
 STEP = 0.25  # the ratio in use moves in steps, so that windows cut by it stay where they are
 RISE_STEPS = 2.5  # by which a measured ratio must stand above the one in use; less is not worth reading windows anew
 RISE = 0.1  # part of a rise that is believed at a time; a fall is believed at once
 LEAST_TOKENS = 256  # a shorter prompt is mostly scaffold, which has longer words than code
 FAR_END_RESERVE = 0.15  # part of the context kept free where the far end cannot count tokens
+
+
+WORD_CHARS = 3  # of a word to a token: what is unusual falls into short pieces
+SPACES = 4  # of an indentation
+# A run without blanks, of data; a word with the blank before it; blanks; what is not ASCII; any other character.
+_PIECE = re.compile(r"[A-Za-z0-9+/=]{40,}| ?(?:[A-Z]?[a-z]+|[A-Z]+)|[^\S\n]+|[^\x00-\x7f]+|.|\n")
+
+
+def careful_tokens(text: str) -> int:
+    """Return how many tokens a text takes at most, in most tokenizers, whatever it is.
+
+    Measured with Llama 2's: 1.4 times the tokens of code and prose, 1.0 of digits, hexadecimal and emoji, 1.2 of
+    base64, 2.5 of Chinese; a ratio of characters takes each of these last for half of what it is, or less.
+    """
+    return sum(map(_piece_tokens, _PIECE.findall(text)))
+
+
+def _piece_tokens(piece: str) -> int:
+    if not piece.isascii():
+        return len(piece.encode("utf-8", "surrogatepass"))  # each byte is one where the tokenizer does not know it
+    if len(piece) >= 40 and " " not in piece:
+        return len(piece)
+    if piece[-1].isalpha():
+        return 1 + max(0, len(piece) - 2) // WORD_CHARS
+    return 1 + (len(piece) - 1) // SPACES
 
 
 class TokenEstimate:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context import soundness
 from codefuse_lsp.context.grammars import GRAMMARS
-from codefuse_lsp.context.soundness import is_sound, longest_sound
+from codefuse_lsp.context.soundness import adds_flaws, is_sound, longest_sound
 from codefuse_lsp.context.trees import SyntaxAt, Trees, syntax_at
 
 CASES: list[dict[str, Any]] = tomllib.loads(
@@ -96,3 +96,18 @@ def test_what_takes_too_long_to_tell_is_let_pass_whole_and_never_in_part(monkeyp
 def test_in_a_file_that_its_grammar_does_not_fit_there_is_no_telling() -> None:
     rubble = "int ) f ( { ;\n}}\nstruct )) {;\n" * 30
     assert is_sound(place(f"{rubble}│\n{rubble}", "c"), "a b (")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "language", "adds"),
+    [
+        ("def f():\n    return 1\n", "def f(:\n    return 1\n", "python", True),
+        ("def f(:\n    return 1\n", "def f(:\n    return 2\n", "python", False),
+        ("x = 1\n", "def f():\n\nx = 1\n", "python", True),
+        ("def f(:\n", "def f():\n    pass\n", "python", False),
+        ("if (f) { a; }", "if (f) { a; ", "javascript", True),
+        ("anything", "{ at ( all", "plaintext", False),
+    ],
+)
+def test_a_changed_file_may_have_no_flaw_more(old: str, new: str, language: str, adds: bool) -> None:
+    assert adds_flaws(old, new, language) == adds

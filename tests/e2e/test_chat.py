@@ -172,7 +172,7 @@ POSITION = {"line": 0, "character": 0}
         ({"message": 5}, "params.message is not valid"),
         ({"message": "a", "conversationId": 5}, "params.conversationId is not valid"),
         ({"message": "a", "references": "a.py"}, "params.references is not valid"),
-        ({"message": "a", "references": [{}]}, "params.references[0].uri is missing"),
+        ({"message": "a", "references": [{"uri": 5}]}, "params.references[0].uri is not valid"),
         (
             {"message": "a", "references": [{"uri": "file:///a", "range": {"start": POSITION}}]},
             "params.references[0].range.end is missing",

@@ -153,3 +153,90 @@ async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarE
     deltas = [value for token, value in client.heard if token == "chat"]
     assert result.text == "".join(delta["text"] for delta in deltas) == "One and two."
     assert result.finishReason == "stop"
+
+
+async def test_commands_and_references_are_offered_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    commands = await client.protocol.send_request_async("codefuse/chat/commands", None)
+    assert "explain" in [command["name"] for command in commands]
+    document, _ = show(client, "shop.py", "def refund(): return '🍕'‸\n")
+    params = {"text": "🍕 @symbol:ref", "offset": 14, "textDocument": {"uri": document.uri}}
+    (item,) = (await client.protocol.send_request_async("codefuse/chat/complete", params)).items
+    assert (item.label, item.kind, item.start, item.end) == ("refund", "symbol", 3, 14)
+    far_end.says("It pays back.")
+    reference = {"uri": item.reference.uri, "kind": item.reference.kind, "name": item.reference.name}
+    asked = {"message": "/explain", "references": [reference]}
+    result = await client.protocol.send_request_async("codefuse/chat", asked)
+    assert (result.text, list(result.leftOut)) == ("It pays back.", [])
+    assert "`shop.py` refund, lines 1-1:\n```python\ndef refund(): return '🍕'\n```" in far_end.asked[-1].prompt
+
+
+async def test_a_selection_is_told_in_the_lines_that_the_client_means(client: LanguageClient, far_end: FarEnd) -> None:
+    document, end = show(client, "wide.py", "PIZZA = '🍕'; area = 5‸\n")
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": end.character}}
+    asked = {"message": "well?", "references": [{"uri": document.uri, "range": where, "kind": "selection"}]}
+    await client.protocol.send_request_async("codefuse/chat", asked)
+    assert "`wide.py` lines 1-1:\n```python\nPIZZA = '🍕'; area = 5\n```" in far_end.asked[-1].prompt
+
+
+def changed_text(client: LanguageClient, text: str, edit: Any) -> str:
+    """Return a text with an edit of one document applied, columns counted as the server has chosen to."""
+    (change,) = edit.documentChanges
+    rows = text.splitlines(keepends=True)
+    for one in reversed(change.edits):
+        start, end = one.range.start, one.range.end
+        assert start.character == 0 and (end.character == 0 or end.line == start.line)
+        rows[start.line : end.line + (end.character > 0)] = [one.newText]
+    return "".join(rows)
+
+
+async def test_an_edit_streams_and_is_accepted_and_discarded_in_any_of_them(
+    client: LanguageClient, far_end: FarEnd
+) -> None:
+    text = "PIZZA = '🍕'; area = 1\nedge = 2\n"
+    far_end.says("PIZZA = '🍕'; area = 3\n", "edge = 2\n")
+    document, _ = show(client, "edited.py", text.replace("\nedge", "‸\nedge"))
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 8}}
+    params = {"textDocument": {"uri": document.uri, "version": 1}, "range": where, "instruction": "Make it 3."}
+    result = await client.protocol.send_request_async("codefuse/edit", {**params, "partialResultToken": "typed"})
+    deltas = [value for token, value in client.heard if token == "typed"]
+    assert "".join(delta["text"] for delta in deltas) + "\n" == result.newText == text.replace("= 1", "= 3")
+    assert result.version == 1 and result.finishReason == "stop"
+    accepted = await client.protocol.send_request_async(
+        "codefuse/edit/accept", {"editId": result.editId, "hunks": [result.hunks[0].id], "preview": True}
+    )
+    assert changed_text(client, text, accepted.edit) == result.newText
+    assert accepted.edit.documentChanges[0].textDocument.version == 1
+    asks = client.editor.startswith("visual-studio-code")
+    assert hasattr(accepted.edit.documentChanges[0].edits[0], "annotationId") == asks
+    gone = await client.protocol.send_request_async("codefuse/edit/discard", {"editId": result.editId})
+    assert gone.discarded is True
+
+
+async def test_an_edit_of_a_part_of_a_line_counts_columns_as_the_editor_does(
+    client: LanguageClient, far_end: FarEnd
+) -> None:
+    document, cursor = show(client, "part.py", AREA)
+    start = {"line": 0, "character": cursor.character - len("width")}
+    where = {"start": start, "end": {"line": 0, "character": cursor.character}}
+    params = {"code": "height", "mode": "replace", "textDocument": {"uri": document.uri, "version": 1}, "range": where}
+    result = await client.protocol.send_request_async("codefuse/applyCodeBlock", params)
+    assert result.hunks[0].newText == "PIZZA = '🍕'; area = (height)\n"
+
+
+async def test_the_command_edits_in_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("one = 2\n")
+    document, _ = show(client, "command.py", "one = 1‸\n")
+    target = {"uri": document.uri, "range": types.Range(TOP.start, types.Position(0, 7)), "version": 1}
+    command = types.ExecuteCommandParams("codefuse.edit", [target, "Make it 2."])
+    assert await client.workspace_execute_command_async(command) is True
+    edit = [value for name, value in client.heard if name == "edit"][-1]
+    assert edit.document_changes[0].edits[0].new_text == "one = 2\n"
+
+
+async def test_a_block_makes_a_file_where_the_editor_can(client: LanguageClient, far_end: FarEnd) -> None:
+    params = {"code": "x = 1", "mode": "merge", "path": "made/new.py"}
+    result = await client.protocol.send_request_async("codefuse/applyCodeBlock", params)
+    *created, filled = result.edit.documentChanges
+    assert [change.kind for change in created] == ([] if client.editor.startswith("emacs") else ["create"])
+    assert filled.edits[0].newText == "x = 1\n"
+    assert filled.textDocument.uri == (Path(client.root) / "made" / "new.py").as_uri()

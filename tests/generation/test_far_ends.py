@@ -22,7 +22,7 @@ from codefuse_lsp.errors import RequestRefused, WorkerUnreachable
 from codefuse_lsp.generation.client import Address, Client
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place, Priority, Usage
-from codefuse_lsp.prompts.formats import Turn
+from codefuse_lsp.prompts.chat import Round, Talk
 from codefuse_lsp.suggestions.asked import asked_at
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
@@ -238,7 +238,7 @@ async def test_a_far_end_that_tells_nothing_is_asked_in_messages(tmp_path: Path)
         connection = Connection(settings)
         ready = await connection.wait()
         model_is = model_format(ready.card, settings)
-        fitting = await fitting_chat(connection, settings, [Turn("human", "Hello?")], [], model_is)
+        fitting = await fitting_chat(connection, settings, Talk((Round("Hello?"),)), model_is)
         request = request_for(fitting.prompt, settings, Priority.CHAT)
         chunks = [chunk async for chunk in stream_answer(connection, request, model_is, {})]
         await connection.close()

@@ -12,11 +12,10 @@ import pytest
 from lsprotocol import types
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.conversations import Conversations
-from codefuse_lsp.lsp import chat, explain, write_tests
+from codefuse_lsp.lsp import explain, references, write_tests
 from codefuse_lsp.lsp.document import Workspace
 from codefuse_lsp.lsp.protocol.actions import Target
-from codefuse_lsp.lsp.protocol.chat import ChatParams, Reference
+from codefuse_lsp.lsp.protocol.references import Reference
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.suggestions.surroundings import Surroundings
 
@@ -38,21 +37,21 @@ def server(uri: str, monkeypatch: pytest.MonkeyPatch) -> CodeFuseServer:
     server.workspace.put_text_document(types.TextDocumentItem(uri, "python", 1, CODE))
     monkeypatch.setattr(server, "suggester", SimpleNamespace(surroundings=Surroundings()), raising=False)
 
-    async def history() -> Conversations:
-        return Conversations(None)
-
     async def late(work: Callable[..., Any], *given: Any) -> Any:
         server.document(uri).apply_change(KEYS)
         return work(*given)
 
-    monkeypatch.setattr(server, "conversations", history)
     monkeypatch.setattr(asyncio, "to_thread", late)
     return server
 
 
 def test_a_chat_is_told_of_a_reference_as_it_was(server: CodeFuseServer, uri: str) -> None:
-    told = asyncio.run(chat._told(server, ChatParams("well?", references=[Reference(uri)]), "new"))
-    assert told.references[0].text == "typed = 1\n" + CODE  # typed while the history was read, and no more since
+    async def gathered() -> references.Gathered:
+        desk = references.on_desk(server, [Reference(uri)])
+        return await asyncio.to_thread(references.gather, server, desk)
+
+    ((_, excerpt),) = asyncio.run(gathered()).found
+    assert excerpt.text == CODE
 
 
 def test_tests_are_planned_for_the_code_as_it_was(server: CodeFuseServer, uri: str) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_lsp.prompts.budget import FIRST_CHARS_PER_TOKEN, TokenEstimate, usable_tokens
+from codefuse_lsp.prompts.budget import FIRST_CHARS_PER_TOKEN, TokenEstimate, careful_tokens, usable_tokens
 
 
 def test_the_first_estimate_is_careful() -> None:
@@ -53,3 +53,24 @@ def test_what_was_just_measured_is_never_overestimated(sizes: list[tuple[int, in
 @pytest.mark.parametrize(("counted", "tokens"), [(True, 4096), (False, 3481)])
 def test_a_far_end_that_cannot_count_gets_a_reserve(counted: bool, tokens: int) -> None:
     assert usable_tokens(4096, counted=counted) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("def area(width, height):\n    return width * height\n", 14, 24),
+        ("1234567890" * 3, 30, 30),
+        ("这个函数", 4, 12),
+        ("\U0001f355" * 5, 20, 20),
+        ("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlq", 40, 48),
+        ("        x", 2, 4),
+        ("", 0, 0),
+    ],
+)
+def test_a_careful_count_is_careful_with_any_text(text: str, least: int, most: int) -> None:
+    assert least <= careful_tokens(text) <= most
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_more_text_takes_no_fewer_tokens(one: str, other: str) -> None:
+    assert careful_tokens(f"{one}\n{other}") >= max(careful_tokens(one), careful_tokens(other))

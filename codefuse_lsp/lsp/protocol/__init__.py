@@ -3,6 +3,6 @@
 A client that wants the notifications sets `capabilities.experimental.codefuse`.
 """
 
-from codefuse_lsp.lsp.protocol import chat, status, suggestions
+from codefuse_lsp.lsp.protocol import chat, edit, references, status, suggestions
 
-CUSTOM = chat.METHODS | status.METHODS | suggestions.METHODS
+CUSTOM = chat.METHODS | edit.METHODS | references.METHODS | status.METHODS | suggestions.METHODS

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from lsprotocol import types
 
 from codefuse_lsp.lsp.protocol.methods import Id, request
+from codefuse_lsp.lsp.protocol.references import Reference
 
 CHAT = "codefuse/chat"
-
-
-@attrs.define
-class Reference:
-    """A file, or a range of one, that a question is about."""
-
-    uri: str
-    range: types.Range | None = None
-    kind: str | None = None
 
 
 @attrs.define

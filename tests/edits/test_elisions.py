@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codefuse_lsp.edits.elisions import Segments, filled, is_elision, resumed, segments_of
+from codefuse_lsp.edits.lines import lines_of
+
+OLD = "def total(items):\n    result = 0\n    for item in items:\n        result += item.price\n    return result\n"
+
+
+def fill(old: str, new: str) -> str | None:
+    lines = filled(lines_of(old), segments_of(lines_of(new)), is_definition=True)
+    return None if lines is None else "".join(lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# ... existing code ...",
+        "    # ...",
+        "// ... rest of the file",
+        "// rest of the class",
+        "...",
+        "/* ... unchanged ... */",
+        "<!-- ... existing markup ... -->",
+        "-- ... existing code ...",
+        "  // (other methods stay the same)...",
+        "{/* ... existing JSX ... */}",
+        "# … remaining methods …",
+        "// ... (previous code)",
+        "# rest of the code remains the same",
+        "// existing imports...",
+    ],
+)
+def test_a_line_that_stands_for_code_is_known(line: str) -> None:
+    assert is_elision(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# the rest is easy", "x = [...]", "return ...", "def f(): ...", "// for all other users", "print('...')", "",
+     "# wait for the other thread", "..rest,", "{ ...props }", "// ...and so it goes, see RFC 2616."],
+)  # fmt: skip
+def test_code_and_ordinary_comments_are_not_taken_for_it(line: str) -> None:
+    assert not is_elision(line)
+
+
+def test_a_changed_line_takes_the_place_of_the_one_it_is_like() -> None:
+    new = "def total(items):\n    result = 10\n    # ... existing code ...\n    return result\n"
+    assert fill(OLD, new) == OLD.replace("result = 0", "result = 10")
+
+
+def test_what_stands_before_the_mark_is_put_in_after_the_head() -> None:
+    new = "def total(items):\n    log(items)\n    # ... existing code ...\n"
+    assert fill(OLD, new) == OLD.replace("    result = 0", "    log(items)\n    result = 0")
+
+
+def test_what_stands_behind_the_last_mark_goes_before_the_line_it_leads_to() -> None:
+    new = "def total(items):\n    # ... existing code ...\n    log(result)\n    return result\n"
+    assert fill(OLD, new) == OLD.replace("    return", "    log(result)\n    return")
+
+
+def test_a_middle_part_stands_where_its_lines_stood() -> None:
+    new = "def total(items):\n    # ...\n    for item in items:\n        result += item.price * item.count\n    # ...\n"
+    assert fill(OLD, new) == OLD.replace("item.price", "item.price * item.count")
+
+
+def test_a_middle_part_without_a_line_of_the_file_has_no_certain_place() -> None:
+    assert fill(OLD, "def total(items):\n    # ...\n    audit(items)\n    # ...\n    return result\n") is None
+
+
+def test_a_part_whose_lines_occur_twice_has_no_certain_place() -> None:
+    old = "def f():\n    a()\n    step()\n    b()\n    step()\n    c()\n"
+    assert fill(old, "def f():\n    # ...\n    step()\n    check()\n    # ...\n") is None
+
+
+def test_the_closing_brace_is_the_last_one() -> None:
+    old = "function f() {\n  if (a) {\n    b();\n  }\n  c();\n}\n"
+    assert fill(old, "function f() {\n  // ...\n  d();\n}\n") == old.replace("  c();\n", "  c();\n  d();\n")
+
+
+LINES = st.lists(st.sampled_from(["a()", "b()", "  c = 1", "}", "", "return d"]), max_size=10)
+
+
+@given(LINES)
+def test_a_mark_alone_stands_for_all(lines: list[str]) -> None:
+    assert filled(lines, Segments([], frozenset({0}))) == lines
+
+
+@given(LINES, LINES)
+def test_what_was_written_comes_first_and_then_an_end_of_the_old_text(old: list[str], written: list[str]) -> None:
+    result = resumed(old, written)
+    assert result[: len(written)] == written
+    rest = result[len(written) :]
+    assert not rest or old[-len(rest) :] == rest
+
+
+@given(LINES, st.integers(0, 10))
+def test_a_text_repeated_in_part_goes_on_where_that_ends(old: list[str], count: int) -> None:
+    unique = [f"{line} {number}" for number, line in enumerate(old)]
+    assert resumed(unique, unique[:count]) == unique
+
+
+def test_a_line_that_was_changed_is_not_there_twice_when_the_rest_goes_on() -> None:
+    lines = lines_of(OLD)
+    assert resumed(lines, [lines[0], "    result = 10\n"]) == [lines[0], "    result = 10\n", *lines[2:]]
