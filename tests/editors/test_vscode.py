@@ -188,7 +188,7 @@ def test_a_server_that_is_killed_is_started_again(window: Workbench, engine: Scr
 
 def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine) -> None:
     engine.answers("name =", '"Ada"')
-    window.settings(codefuse__completion=False)
+    window.workspace_settings(codefuse__completion=False)
     window.status("off")
     window.show("name.py", "│\n")
     window.type("name = ", delay_ms=30)
@@ -197,11 +197,18 @@ def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine)
     window.screenshot("why")
     window.press("Escape")
     assert not any("name =" in prompt for prompt in engine.prompts)
-    window.settings(codefuse__completion=None)
+    window.workspace_settings(codefuse__completion=None)
     window.status("ready")
     window.show("name2.py", "│\n")
     window.type("name = ", delay_ms=30)
     assert "Ada" in window.ghost()
+
+
+def test_ghost_text_is_turned_off_and_on_by_a_command(window: Workbench) -> None:
+    window.run("CodeFuse: Turn Ghost Text On or Off")
+    window.status("off")
+    window.run("CodeFuse: Turn Ghost Text On or Off")
+    window.status("ready")
 
 
 def test_what_only_the_user_may_set_makes_a_new_server(window: Workbench, engine: ScriptedEngine) -> None:
@@ -222,9 +229,7 @@ def test_what_only_the_user_may_set_makes_a_new_server(window: Workbench, engine
 
 def test_a_workspace_cannot_say_where_code_is_sent(window: Workbench, engine: ScriptedEngine) -> None:
     with ScriptedEngine() as elsewhere:
-        path = window.folder / ".vscode" / "settings.json"
-        path.parent.mkdir()
-        path.write_text(json.dumps({"codefuse.endpoint": elsewhere.endpoint, "codefuse.server.path": "/bin/false"}))
+        window.workspace_settings(codefuse__endpoint=elsewhere.endpoint, codefuse__server__path="/bin/false")
         engine.answers("house =", '"mine"')
         window.run("CodeFuse: Restart Language Server")
         window.status("ready")
@@ -232,7 +237,7 @@ def test_a_workspace_cannot_say_where_code_is_sent(window: Workbench, engine: Sc
         window.type("house = ", delay_ms=30)
         assert "mine" in window.ghost()
         assert not elsewhere.prompts
-        path.unlink()
+        window.workspace_settings(codefuse__endpoint=None, codefuse__server__path=None)
 
 
 def test_the_menu_tells_of_the_model_and_what_can_be_done(window: Workbench) -> None:
@@ -460,7 +465,7 @@ def test_every_word_can_be_read_in_each_theme(
     window: Workbench, engine: ScriptedEngine, chat: Chat, theme: str
 ) -> None:
     engine.answers("", *ANSWER)
-    window.settings(workbench__colorTheme=theme)
+    window.workspace_settings(workbench__colorTheme=theme)
     window.show("add.py", "def add(a, b):\n    return a + b│\n")
     window.run("CodeFuse: Open Chat")
     chat.wait("#question:focus")
@@ -470,5 +475,5 @@ def test_every_word_can_be_read_in_each_theme(
     chat.wait(f"xpath=//body[contains(@class, '{kind or 'vscode-high-contrast'}')]")
     lowest, word = chat.evaluate(CONTRASTS)
     window.screenshot(f"chat-{theme.removeprefix('Default ').lower().replace(' ', '-')}")
-    window.settings(workbench__colorTheme=None)
+    window.workspace_settings(workbench__colorTheme=None)
     assert lowest >= READABLE, word

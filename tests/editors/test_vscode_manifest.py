@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from codefuse_lsp import config
 from codefuse_lsp.config import Scope
 from tests.editors import vscode_settings
@@ -61,3 +63,10 @@ def test_every_command_that_is_declared_exists() -> None:
 def test_what_is_installed_comes_from_wherever_npm_is_told_to_look() -> None:
     lock = json.loads((FOLDER / "package-lock.json").read_text("utf-8"))
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+@pytest.mark.skipif(not (FOLDER / "dist" / "extension.js").exists(), reason="NO BUNDLE: run `npm run build`")
+def test_bundles_are_small_and_what_is_loaded_at_once_is_smaller() -> None:
+    sizes = {path.name: path.stat().st_size for path in (FOLDER / "dist").iterdir() if path.suffix in {".js", ".css"}}
+    assert sum(sizes.values()) < 1_000_000
+    assert sizes["extension.js"] < 100_000  # without the client, so that it is up in a moment

@@ -187,6 +187,7 @@ class Workbench:
 
     def go_to(self, name: str, line: int = 1, column: int = 1) -> None:
         """Open a file of the folder with the cursor at a place."""
+        self.do("focus")
         self.press("Control+p")
         self.wait(".quick-input-widget input")
         self.type(name)
@@ -199,6 +200,7 @@ class Workbench:
 
     def run(self, title: str) -> None:
         """Run a command by its title."""
+        self.do("focus")
         self.press("F1")
         self.wait(".quick-input-widget input")
         self.type(title)
@@ -228,8 +230,12 @@ class Workbench:
         self.wait(f"{STATUS}[aria-label*={json.dumps(word)} i]")
 
     def settings(self, **values: Any) -> None:
-        """Change the user's settings; None takes one away. Two underscores stand for a dot."""
+        """Set the user's settings, before the window opens: it does not watch them. Two underscores stand for a dot."""
         self._change(self._user / "settings.json", QUIET, values)
+
+    def workspace_settings(self, **values: Any) -> None:
+        """Change the settings of the folder, which take effect at once; None takes one away."""
+        self._change(self.folder / ".vscode" / "settings.json", {}, values)
 
     def machine_settings(self, **values: Any) -> None:
         """Change the settings of the machine that the extension runs on, as it is a remote one."""

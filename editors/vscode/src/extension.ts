@@ -11,7 +11,7 @@ import { Applying } from './proposals/applying'
 import { Editing } from './proposals/editing'
 import { Previews } from './proposals/preview'
 import { clearReview, review } from './review'
-import { messageOf, Session } from './server/session'
+import { isServerGone, messageOf, Session } from './server/session'
 import { SECTION, Settings, toggleGhostText, toggleLanguage } from './settings'
 import { writeCommitMessage } from './sourceControl'
 import { offerInstallation, showMenu, StatusItem } from './status'
@@ -96,7 +96,8 @@ function told<Args extends unknown[], Result>(run: (...args: Args) => Result) {
     try {
       return await run(...args)
     } catch (error) {
-      if (!(error instanceof vscode.CancellationError)) void vscode.window.showErrorMessage(messageOf(error))
+      const isNothing = error instanceof vscode.CancellationError || isServerGone(error)
+      if (!isNothing) void vscode.window.showErrorMessage(messageOf(error))
       return undefined
     }
   }

@@ -92,6 +92,13 @@ const commands = {
     const target = place(command).locator(command.selector ?? 'body').first()
     return target.evaluate((element, body) => new Function('element', body)(element), command.body)
   },
+  /** Take the focus out of whatever frame has it, or had it before it went. */
+  async focus() {
+    await page.evaluate(() => {
+      if (document.activeElement instanceof HTMLIFrameElement) document.activeElement.blur()
+      window.focus()
+    })
+  },
   async resize({ width, height }) {
     await page.setViewportSize({ width, height })
   },

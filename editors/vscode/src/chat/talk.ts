@@ -1,6 +1,5 @@
 // One conversation with the server: its turns, the answer that is being written, and how it is stopped. Knows no view.
 import * as vscode from 'vscode'
-import { ResponseError } from 'vscode-languageclient/node'
 
 import { type ChatResult, type Conversation, type FailedTurn, Method, type Reference, type Turn } from '../protocol'
 import { messageOf, type Session } from '../server/session'
@@ -155,6 +154,6 @@ export class Talk {
 
 /** What the server keeps of an answer that failed, which can be asked for again. */
 function keptOf(error: unknown): FailedTurn | undefined {
-  const data = error instanceof ResponseError ? (error.data as Partial<FailedTurn> | undefined) : undefined
+  const data = (error as { data?: Partial<FailedTurn> } | undefined)?.data
   return data?.turnId && data.questionId && data.conversationId ? (data as FailedTurn) : undefined
 }

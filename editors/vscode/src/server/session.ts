@@ -1,17 +1,8 @@
 // The server of this window: found, started, asked, and started again when it ends. Knows nothing of what is asked.
-import { homedir } from 'node:os'
 import * as vscode from 'vscode'
-import {
-  CloseAction,
-  ErrorAction,
-  LanguageClient,
-  type Middleware,
-  ProgressType,
-  ResponseError,
-  RevealOutputChannelOn,
-} from 'vscode-languageclient/node'
+import type { LanguageClient, Middleware } from 'vscode-languageclient/node'
 
-import { type Delta, Method, type Status } from '../protocol'
+import { Method, type Status } from '../protocol'
 import { SECTION, type Settings } from '../settings'
 import { Backoff } from './backoff'
 import { findServer, ServerAbsent } from './finding'
@@ -20,9 +11,8 @@ import { findServer, ServerAbsent } from './finding'
 export type Phase = 'starting' | 'running' | 'waiting' | 'absent' | 'failed' | 'stopped'
 
 const METHOD_NOT_FOUND = -32601
-const STOP_MS = 2_000 // for a server that is told to leave
-
-const DOCUMENTS = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-notebook-cell' }]
+const SERVER_GONE = [-32097, -32096] // what was asked of a server that ended, in vscode-jsonrpc
+const STOP_MS = 2_000 // for a server that is told to leave, and for one that starts to have started
 
 export class Session implements vscode.Disposable {
   phase: Phase = 'stopped'
@@ -38,6 +28,7 @@ export class Session implements vscode.Disposable {
 
   private readonly backoff = new Backoff()
   private client: LanguageClient | undefined
+  private starting: Promise<void> | undefined // of the client, which cannot be stopped while it starts
   private run = 0 // counts starts: what a former server still says is not this one's
   private retry: NodeJS.Timeout | undefined
   private waiting: { resolve: (client: LanguageClient) => void; reject: (reason: Error) => void }[] = []
@@ -59,10 +50,12 @@ export class Session implements vscode.Disposable {
       if (run !== this.run) return
       this.program = command
       this.log.info(`Starting ${command}, found by ${how}.`)
-      const client = this.newClient(command, run)
+      const client = await this.newClient(command, run)
+      if (run !== this.run) return
       this.client = client
       this.backoff.started(Date.now())
-      await client.start()
+      this.starting = client.start()
+      await this.starting
       if (run !== this.run) return
       this.enter('running', '')
       this.answerWaiting(client)
@@ -88,6 +81,7 @@ export class Session implements vscode.Disposable {
     const client = this.client
     this.client = undefined
     this.enter('stopped', 'The language server has been stopped.')
+    await Promise.race([this.starting?.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, STOP_MS))])
     await client?.stop(STOP_MS).catch(() => undefined) // one that does not leave is ended by the client
     await client?.dispose().catch(() => undefined)
   }
@@ -102,8 +96,9 @@ export class Session implements vscode.Disposable {
     try {
       return await client.sendRequest<Result>(method, params, token)
     } catch (error) {
-      if (error instanceof ResponseError && error.code === METHOD_NOT_FOUND)
+      if (codeOf(error) === METHOD_NOT_FOUND)
         throw new Error('This version of codefuse-lsp cannot do that; upgrade it.')
+      if (isServerGone(error)) throw new Error('The language server ended before it had answered.')
       throw error
     }
   }
@@ -117,7 +112,8 @@ export class Session implements vscode.Disposable {
   ): Promise<Result> {
     const client = await this.ready()
     const partialResultToken = `codefuse-${++this.streams}`
-    const listening = client.onProgress(new ProgressType<Delta>(), partialResultToken, (delta) => onText(delta.text))
+    const { onDelta } = await loadClient()
+    const listening = onDelta(client, partialResultToken, onText)
     try {
       return await this.request<Result>(method, { ...params, partialResultToken }, token)
     } finally {
@@ -147,35 +143,19 @@ export class Session implements vscode.Disposable {
     for (const { resolve } of this.waiting.splice(0)) resolve(client)
   }
 
-  private newClient(command: string, run: number): LanguageClient {
-    const env = vscode.workspace.getConfiguration(SECTION).get<Record<string, string>>('server.environment')
-    const executable = { command, args: [], options: { cwd: homedir(), env: { ...process.env, ...env } } }
-    const client = new LanguageClient(SECTION, 'CodeFuse', executable, {
-      documentSelector: DOCUMENTS,
-      outputChannel: this.log,
-      revealOutputChannelOn: RevealOutputChannelOn.Never, // errors are told in a sentence, see middleware
-      initializationOptions: { trusted: vscode.workspace.isTrusted, settings: this.settings.ofMachine() },
+  private async newClient(command: string, run: number): Promise<LanguageClient> {
+    const { newClient } = await loadClient()
+    return newClient({
+      command,
+      environment: vscode.workspace.getConfiguration(SECTION).get<Record<string, string>>('server.environment') ?? {},
+      options: { trusted: vscode.workspace.isTrusted, settings: this.settings.ofMachine() },
+      log: this.log,
       middleware: this.middleware,
-      errorHandler: {
-        error: () => ({ action: ErrorAction.Continue, handled: true }),
-        closed: () => {
-          queueMicrotask(() => this.lost(run, 'The language server has ended.'))
-          return { action: CloseAction.DoNotRestart, handled: true }
-        },
+      ended: () => queueMicrotask(() => this.lost(run, 'The language server has ended.')),
+      status: (status) => {
+        if (run === this.run) this.take(status)
       },
     })
-    client.registerFeature({
-      fillClientCapabilities: (capabilities) => {
-        capabilities.experimental = { ...(capabilities.experimental as object | undefined), codefuse: true }
-      },
-      initialize: () => undefined,
-      getState: () => ({ kind: 'static' }),
-      clear: () => undefined,
-    })
-    client.onNotification(Method.status, (status: Status) => {
-      if (run === this.run) this.take(status)
-    })
-    return client
   }
 
   private lost(run: number, why: string): void {
@@ -215,4 +195,19 @@ export class Session implements vscode.Disposable {
 /** What an error says, for the user. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Whether something was not answered since the server has ended, which the status bar tells. */
+export function isServerGone(error: unknown): boolean {
+  return SERVER_GONE.includes(codeOf(error) ?? 0)
+}
+
+/** The number of an error that came over the wire. */
+function codeOf(error: unknown): number | undefined {
+  return (error as { code?: number } | undefined)?.code
+}
+
+/** The client's code is large, and nothing that is shown at first waits for it. */
+function loadClient() {
+  return import('./client')
 }
