@@ -3,14 +3,20 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { context } from 'esbuild'
 
 const shared = { bundle: true, minify: true, metafile: true, logLevel: 'info', legalComments: 'none', charset: 'utf8' }
-const extension = { entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', platform: 'node', format: 'cjs' }
+const extension = {
+  entryPoints: ['src/extension.ts'],
+  outfile: 'dist/extension.js',
+  platform: 'node',
+  format: 'cjs',
+  supported: { 'dynamic-import': false },
+}
 const client = { ...extension, entryPoints: ['src/server/client.ts'], outfile: 'dist/client.js' } // loaded later
 const page = { entryPoints: ['webview/main.ts'], outfile: 'dist/chat.js', platform: 'browser', format: 'iife' }
 const style = { entryPoints: ['webview/chat.css'], outfile: 'dist/chat.css', external: ['./codicon.ttf'] }
 
 await mkdir('dist', { recursive: true })
 const contexts = await Promise.all([
-  context({ ...shared, ...extension, target: 'node20', external: ['vscode', './client'] }),
+  context({ ...shared, ...extension, target: 'node20', external: ['vscode', './client.js'] }),
   context({ ...shared, ...client, target: 'node20', external: ['vscode'] }),
   context({ ...shared, ...page, target: 'es2022' }),
   context({ ...shared, ...style }),

@@ -429,7 +429,8 @@ def test_ten_thousand_words_are_drawn_without_a_long_frame(
 def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: ScriptedEngine, chat: Chat) -> None:
     engine.end()
     try:
-        chat.ask("Are you there?")
+        chat.window.type("Are you there?")
+        chat.window.press("Enter")
         chat.wait(".error")
         assert chat.evaluate("return document.querySelector('#question').value") == "Are you there?"
     finally:

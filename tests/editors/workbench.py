@@ -189,7 +189,7 @@ class Workbench:
         """Open a file of the folder with the cursor at a place."""
         self.do("focus")
         self.press("Control+p")
-        self.wait(".quick-input-widget input")
+        self.wait(".quick-input-widget input:focus")
         self.type(name)
         self.wait(".quick-input-list .monaco-list-row.focused", Path(name).name)
         self.type(f":{line}:{column}")
@@ -202,7 +202,7 @@ class Workbench:
         """Run a command by its title."""
         self.do("focus")
         self.press("F1")
-        self.wait(".quick-input-widget input")
+        self.wait(".quick-input-widget input:focus")
         self.type(title)
         self.wait(".quick-input-list .monaco-list-row.focused", title)
         self.press("Enter")

@@ -209,5 +209,5 @@ function codeOf(error: unknown): number | undefined {
 
 /** The client's code is large, and nothing that is shown at first waits for it. */
 function loadClient() {
-  return import('./client')
+  return import('./client.js')
 }
