@@ -146,6 +146,7 @@ def _add_bench(add: Add) -> None:
         "bench",
         "measure the language server, and its engine beside other engines",
         "lsp: what an editor feels. typing: what somebody who types gets, and what each part of that is good for.\n"
+        "chat: a long history opened and searched, and what a killed server loses of an answer.\n"
         "engine: ours beside transformers' generate. peers: every engine installed here.\n"
         "soak: many clients of every manner at one worker, for --minutes. The others take some minutes each.\n"
         "Exit code 0 also where a target is missed: that is a finding; 1 where a measure fails.",
@@ -153,7 +154,7 @@ def _add_bench(add: Add) -> None:
     )
     bench.add_argument(
         "--suite",
-        choices=["lsp", "typing", "engine", "peers", "soak", "all"],
+        choices=["lsp", "typing", "chat", "engine", "peers", "soak", "all"],
         help="what to measure (default: engine where a model, a device or rows are named, else lsp)",
     )
     bench.add_argument("--repeat", type=count, default=5, help="runs of each measure; medians are told (default: 5)")

@@ -28,6 +28,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             _join(result, _lsp(options, report))
         if "typing" in suites:
             _join(result, _typing(options, settings, report))
+        if "chat" in suites:
+            _join(result, _chat(options, report))
         if "soak" in suites:
             _join(result, soak.measure(options, settings, report))
         if inside := tuple(suite for suite in suites if suite in ("engine", "peers")):
@@ -58,7 +60,7 @@ def change_ms(count: int) -> list[float]:
 def _suites(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the suites to run; without a word, the engine's where a model or a device is named."""
     if options.suite == "all":
-        return ("lsp", "typing", "engine", "peers")
+        return ("lsp", "typing", "chat", "engine", "peers")
     if options.suite:
         return (options.suite,)
     names_a_model = options.random_weights or options.device or options.model or options.only
@@ -77,6 +79,13 @@ def _typing(options: argparse.Namespace, settings: Settings, report: screen.Repo
 
     plan = typing_suite.Plan(settings, repeat=options.repeat, only=options.only)
     return asyncio.run(typing_suite.run(plan, report))
+
+
+def _chat(options: argparse.Namespace, report: screen.Report) -> dict[str, Any]:
+    from codefuse_lsp.evaluation import chat_suite
+
+    found = asyncio.run(chat_suite.run(options.repeat, report))
+    return {"suites": ["chat"], "machine": found["machine"], "rows": reports.rows_of(found["figures"], "chat")}
 
 
 def _inside(

@@ -54,7 +54,8 @@ async def _ask(settings: Settings, question: Redacted, references: list[Referenc
             chosen = await fitting_chat(connection, settings, talk, model)
             request = replace(request_for(chosen.prompt, settings, Priority.CHAT), max_tokens=chosen.answer_tokens)
             chunks = stream_answer(connection, request, model, question.restorations)
-            first = await anext(chunks)
+            while (first := await anext(chunks)).place is not None:
+                report("Waiting for the model, which is busy", None)
         for sentence in chosen.left_out:
             screen.err.print(sentence, markup=False)
         async with aclosing(chunks):

@@ -98,7 +98,12 @@ class Settings:
     )
     chat_temperature: float = _machine(0.1, "Sampling temperature of chat and actions; 0 is greedy.", low=0, high=2)
     chat_top_p: float = _machine(0.95, "Nucleus sampling of chat and actions.", low=0.01, high=1)
-    chat_max_tokens: int = _machine(512, "Longest answer of chat and actions, in tokens.", low=16, high=32_768)
+    chat_max_tokens: int = _machine(
+        512,
+        "Longest answer of chat and actions, in tokens; code that is written anew may have its own length more.",
+        low=16,
+        high=32_768,
+    )
     completion: bool = _workspace(True, "Offer ghost text.")
     completion_context: int = _workspace(
         1024, "Tokens of code around the cursor that ghost text is made from.", low=128, high=65_536
@@ -123,6 +128,20 @@ class Settings:
     )
     completion_log: bool = _machine(
         True, "Keep the last prompts and answers on this disk, for you alone, so that `why ID --rebuild` can show them."
+    )
+    verify_tests: str = _machine(
+        "ask",
+        "Run new tests before they are offered, in a copy of the workspace behind walls: ask each time, or off.",
+        choices=("off", "ask"),
+    )
+    verify_rounds: int = _machine(
+        2, "How often tests that fail when they are run are sent back to the model.", low=0, high=5
+    )
+    verify_seconds: float = _machine(
+        60.0, "Seconds that one run of tests may take; a sixth of it is for a single test.", low=6, high=1800
+    )
+    translate_to: tuple[str, ...] = _workspace(
+        (), "Language ids that code is offered to be translated to; empty takes those of the open files."
     )
     languages_off: tuple[str, ...] = _workspace((), "Language ids in which ghost text stays silent.")
     ignore: tuple[str, ...] = _workspace((), "Patterns, in .gitignore's form, of files that never enter a prompt.")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from codefuse_lsp.config.own_actions import KEY
 from codefuse_lsp.config.settings import Scope, Settings, Spec, spec
 
 _FIELDS = {f.name: f for f in fields(Settings)}
@@ -27,6 +28,8 @@ def apply(
     warnings: list[str] = []
     for key, value in values.items():
         name = snake_case(key)
+        if name == KEY:
+            continue  # they are no setting, and are read by themselves
         if name not in _FIELDS:
             warnings.append(f"{source}: there is no setting '{key}'.")
         elif workspace and spec(name).scope is Scope.MACHINE:

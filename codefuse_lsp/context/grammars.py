@@ -48,6 +48,7 @@ GRAMMARS: Final = {
 LEADING: Final = {"comment", "line_comment", "block_comment", "attribute_item", "decorator"}  # before a definition
 
 PARSE_DEADLINE_S: Final = 0.05  # of this thread's own time: what else the machine does says nothing of the text
+LARGEST_KEPT_CHARS: Final = 200_000  # of a text whose tree is kept; it takes 25 times as many bytes
 _MOST_INDENTED, _MOST_INDICATORS = 120, 100
 _YAML_LONG_LINE = re.compile(rb"[^\n]{%d,}" % min(_MOST_INDENTED, _MOST_INDICATORS))
 _YAML_INDICATOR = re.compile(rb"[-?:](?=\s|$)")
@@ -57,8 +58,30 @@ _READ_BYTES: Final = 1 << 14  # given to the parser at a time; it asks again whe
 def parse(text: str, language: str) -> Node | None:
     """Return the root of the syntax tree of `text`; None without a grammar or when it cannot be had in time.
 
-    For what a user has asked for: it may take ten times as long as `parse_bytes` does between two keystrokes.
+    For what a user has asked for: it may take ten times as long as `parse_bytes` does between two keystrokes. The last
+    tree is kept, since one question is often followed by others about the same text.
     """
+    if len(text) > LARGEST_KEPT_CHARS:
+        return _root(text, language)
+    try:
+        return _kept_root(text, language)
+    except _NoTreeError:
+        return None
+
+
+class _NoTreeError(Exception):
+    """There is no tree now, though there may be one when the machine is less busy: nothing to keep."""
+
+
+@lru_cache(maxsize=1)
+def _kept_root(text: str, language: str) -> Node:
+    root = _root(text, language)
+    if root is None:
+        raise _NoTreeError
+    return root
+
+
+def _root(text: str, language: str) -> Node | None:
     tree = parse_bytes(text.encode("utf-8", "surrogatepass"), language, deadline_s=10 * PARSE_DEADLINE_S)
     return None if tree is None else tree.root_node
 

@@ -1,1 +1,1 @@
-"""Changes to a text as values: what differs, where a block of code belongs, how deep it stands. Pure."""
+"""What a model wrote, turned into changes of a file that fit where they go: what differs, where it belongs. Pure."""

@@ -10,6 +10,7 @@ import contextlib
 import json
 import time
 from types import TracebackType
+from typing import Self
 
 
 class ScriptedFarEnd:
@@ -25,7 +26,7 @@ class ScriptedFarEnd:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def __aenter__(self) -> ScriptedFarEnd:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -54,14 +55,17 @@ class ScriptedFarEnd:
                 path = head.split(" ", 2)[1]
                 lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
                 asked = await reader.readexactly(int(lengths[0].partition(":")[2])) if lengths else b""
-                begun = time.perf_counter()
-                kind, body = self._answer(path, asked)
-                reply = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-                writer.write(reply.encode() + body)
-                if path.endswith("/completions"):
-                    self.took_s.append(time.perf_counter() - begun)
+                await self._reply(writer, path, asked)
         writer.close()
         self._writers.discard(writer)
+
+    async def _reply(self, writer: asyncio.StreamWriter, path: str, asked: bytes) -> None:
+        begun = time.perf_counter()
+        kind, body = self._answer(path, asked)
+        reply = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(reply.encode() + body)
+        if path.endswith("/completions"):
+            self.took_s.append(time.perf_counter() - begun)
 
     def _answer(self, path: str, asked: bytes) -> tuple[str, bytes]:
         if path.endswith("/completions"):
@@ -72,3 +76,28 @@ class ScriptedFarEnd:
             return "text/event-stream", f"data: {event}\n\ndata: [DONE]\n\n".encode()
         card = {"id": "scripted", "max_model_len": 4096, "prompt_format": "plain"}
         return "application/json", json.dumps({"data": [card]}).encode()
+
+
+class TricklingFarEnd(ScriptedFarEnd):
+    """Answers a completion with a word, the next number, every few milliseconds, for as long as somebody reads.
+
+    `said_at` has the time of each word of the last answer, by `time.perf_counter`.
+    """
+
+    def __init__(self, pause_s: float) -> None:
+        super().__init__("")
+        self.said_at: list[float] = []
+        self._pause_s = pause_s
+
+    async def _reply(self, writer: asyncio.StreamWriter, path: str, asked: bytes) -> None:
+        if not path.endswith("/completions"):
+            return await super()._reply(writer, path, asked)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        said_at: list[float] = []
+        self.said_at = said_at
+        while not writer.is_closing():
+            choice = {"index": 0, "text": f"{len(said_at)} ", "finish_reason": None}
+            writer.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+            said_at.append(time.perf_counter())
+            await writer.drain()
+            await asyncio.sleep(self._pause_s)

@@ -37,10 +37,11 @@ def program_ids() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() else (NOBODY, NOBODY)
 
 
-def enter(visible: Sequence[tuple[str, str]], folder: str, tmp_bytes: int) -> None:
+def enter(visible: Sequence[tuple[str, str]], folder: str, place: str, tmp_bytes: int) -> None:
     """Return in a new process that is the first of its own small world; the calling one waits for it, and ends.
 
-    There it sees `visible` to read, and can write to /tmp, which holds `tmp_bytes`, and to `folder` where one is given.
+    There it sees `visible` to read, and can write to /tmp, which holds `tmp_bytes`, and to `folder` where one is given,
+    which lies at `place` there.
     """
     user, group = os.getuid(), os.getgid()
     spaces = NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS
@@ -54,7 +55,7 @@ def enter(visible: Sequence[tuple[str, str]], folder: str, tmp_bytes: int) -> No
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    _build(visible, folder, tmp_bytes)
+    _build(visible, folder, place, tmp_bytes)
     if user:
         with contextlib.suppress(OSError):  # no namespaces within: they would give privileges over new mounts
             _write("/proc/sys/user/max_user_namespaces", "0")
@@ -80,23 +81,27 @@ def prctl(option: int, value: int) -> None:
     _call("prctl", option, value, 0, 0, 0)
 
 
-def _build(visible: Sequence[tuple[str, str]], folder: str, tmp_bytes: int) -> None:
+def _build(visible: Sequence[tuple[str, str]], folder: str, place: str, tmp_bytes: int) -> None:
     """Make a root of what may be seen, and let go of the machine's."""
     _mount(None, "/", None, REC | PRIVATE)
-    links = {place: os.readlink(place) for place, real in visible if not real}
+    links = {there: os.readlink(there) for there, real in visible if not real}
     _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, "mode=0755,size=1m,nr_inodes=4096")
     os.mkdir("/tmp" + OLD_ROOT)
     _call("pivot_root", b"/tmp", ("/tmp" + OLD_ROOT).encode())
     os.chdir("/")
     os.mkdir("/tmp")
     _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"mode=01777,size={tmp_bytes},nr_inodes={MOST_FILES}")
-    for place, target in links.items():
-        os.symlink(target, place)
-    for place, real in visible:
-        if real:
-            _show(real, place, RDONLY | NODEV)
+    for link, target in links.items():
+        os.symlink(target, link)
+    shown = [(there, real) for there, real in visible if real]
+    inside = [(there, real) for there, real in shown if folder and there.startswith(place + "/")]
+    for there, real in shown:
+        if (there, real) not in inside:
+            _show(real, there, RDONLY | NODEV)
     if folder:
-        _show(folder, folder, NODEV)
+        _show(folder, place, NODEV)
+    for there, real in inside:
+        _show(real, there, RDONLY | NODEV)
     _make_dev()
     os.makedirs("/proc")
     _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)

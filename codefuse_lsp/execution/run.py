@@ -49,13 +49,14 @@ async def run_python(
     """
     wall = "none" if unsafe else await find_wall()
     argv = [sys.executable, "-s", "-B", "-X", "utf8", PROGRAM]
-    order = _order(wall, argv, {PROGRAM: source, **files}, limits, ENVIRONMENT, None, ())
+    order = _order(wall, argv, limits, files={PROGRAM: source, **files})
     if wall != "none":
         return _outcome(await _supervised(order), limits)
     temporary = tempfile.TemporaryDirectory(prefix="codefuse-run-", ignore_cleanup_errors=True)
     try:
         environment = order["environment"] | {"HOME": temporary.name, "TMPDIR": temporary.name}
-        return _outcome(await _supervised({**order, "folder": temporary.name, "environment": environment}), limits)
+        folder = {"folder": temporary.name, "place": temporary.name}
+        return _outcome(await _supervised({**order, **folder, "environment": environment}), limits)
     finally:
         await asyncio.to_thread(temporary.cleanup)  # it may hold many files
 
@@ -64,6 +65,8 @@ async def run_command(
     argv: Sequence[str],
     *,
     folder: Path,
+    place: Path | None = None,
+    start: str = "",
     limits: Limits = Limits(),  # noqa: B008
     visible: Sequence[Path] = (),
     environment: Mapping[str, str] = {},
@@ -71,12 +74,15 @@ async def run_command(
 ) -> Outcome:
     """Run a command in `folder`, the only place of the machine that it can change: give it a true copy.
 
-    It sees the system, this Python and `visible`, and can change none of that; `environment` is added to the little
-    there is. A command that cannot be started ends with exit code 127. Where we are root, the folder becomes nobody's.
+    Behind walls the folder lies at `place`, so that a copy can stand where the original does; the command begins in
+    `start`, relative to it. It sees the system, this Python and `visible`, which may lie inside `place`, and can change
+    none of that; `environment` is added to the little there is. A command that cannot be started ends with exit code
+    127. Where we are root, the folder becomes nobody's.
     Raises SandboxUnavailable as `run_python` does.
     """
     wall = "none" if unsafe else await find_wall()
-    order = _order(wall, argv, {}, limits, {**ENVIRONMENT, **environment}, folder, visible)
+    order = _order(wall, argv, limits, folder=folder, place=place, start=start, visible=visible)
+    order["environment"] |= environment
     return _outcome(await _supervised(order), limits)
 
 
@@ -85,7 +91,7 @@ async def find_wall() -> Wall:
     for wall in candidates():
         if wall not in _refusals:
             argv = [sys.executable, "-I", "-S", "-c", ""]
-            report = await _supervised(_order(wall, argv, {}, Limits(), ENVIRONMENT, None, ()))
+            report = await _supervised(_order(wall, argv, Limits()))
             told = report["output"].strip() or "Python does not start there" if report.get("exit_code") else ""
             _refusals[wall] = report.get("refused", told)
         if not _refusals[wall]:
@@ -99,11 +105,13 @@ async def find_wall() -> Wall:
 def _order(
     wall: Wall,
     argv: Sequence[str],
-    files: Mapping[str, str],
     limits: Limits,
-    environment: Mapping[str, str],
-    folder: Path | None,
-    visible: Sequence[Path],
+    *,
+    files: Mapping[str, str] = {},
+    folder: Path | None = None,
+    place: Path | None = None,
+    start: str = "",
+    visible: Sequence[Path] = (),
 ) -> dict[str, Any]:
     for name in files:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
@@ -113,16 +121,18 @@ def _order(
         "argv": list(argv),
         "files": dict(files),
         "limits": asdict(limits),
-        "environment": dict(environment),
-        "folder": str(folder.resolve()) if folder else "",
+        "environment": dict(ENVIRONMENT),
+        "folder": (real := str(folder.resolve()) if folder else ""),
+        "place": str(place.resolve()) if place and folder and wall != "none" else real,
+        "start": start,
         "visible": visible_paths(tuple(visible)),
     }
 
 
 async def _supervised(order: dict[str, Any]) -> dict[str, Any]:
     """Return a supervisor's report; however this ends, nothing of it is left running."""
-    folder = Path(order["folder"]) if order["folder"] else None
-    words = command(order["wall"], order["visible"], folder, order["limits"]["disk_bytes"])
+    places = (order["folder"], order["place"])
+    words = command(order["wall"], order["visible"], *places, order["limits"]["disk_bytes"])
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.PIPE,

@@ -34,7 +34,9 @@ def main() -> None:
     try:
         if order["wall"] == "namespaces":
             order["tasks_before"] = usage.tasks_of_user(jail.program_ids()[0])
-            jail.enter(order["visible"], order["folder"], order["limits"]["disk_bytes"])
+            if order["folder"]:
+                jail.hand_over(order["folder"])  # before anything else is shown inside it
+            jail.enter(order["visible"], order["folder"], order["place"], order["limits"]["disk_bytes"])
         report = Watch(order).run()
     except OSError as error:
         report = {"refused": f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"}
@@ -87,16 +89,16 @@ class Watch:
 
     def _prepare(self) -> str:
         """Write the program's files and return the folder it starts in."""
-        folder: str = self._order["folder"] or "/tmp/program"
+        folder: str = self._order["place"] or "/tmp/program"
         os.makedirs(folder, exist_ok=True)
         for name, text in self._order["files"].items():
             path = os.path.join(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
                 file.write(text)
-        if self._order["wall"] == "namespaces":
+        if self._order["wall"] == "namespaces" and not self._order["folder"]:
             jail.hand_over(folder)
-        return folder
+        return os.path.join(folder, self._order["start"])
 
     def _watch(self, child: int, reading: int, woken: int) -> None:
         """Return when the program has ended, or has to."""

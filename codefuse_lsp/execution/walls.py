@@ -54,21 +54,25 @@ def visible_paths(more: tuple[Path, ...]) -> list[tuple[str, str]]:
     return list(pairs.items())
 
 
-def command(wall: Wall, visible: Sequence[tuple[str, str]], folder: Path | None, disk_bytes: int) -> list[str]:
-    """Return the command line of a supervisor that stands behind `wall`."""
+def command(wall: Wall, visible: Sequence[tuple[str, str]], folder: str, place: str, disk_bytes: int) -> list[str]:
+    """Return the command line of a supervisor that stands behind `wall`, where `folder` lies at `place`."""
     supervisor = [sys.executable, "-I", "-S", "-c", BOOT, PACKAGES]
-    return supervisor if wall != "bubblewrap" else [*_bubblewrap(visible, folder, disk_bytes), "--", *supervisor]
+    return supervisor if wall != "bubblewrap" else [*_bubblewrap(visible, folder, place, disk_bytes), "--", *supervisor]
 
 
-def _bubblewrap(visible: Sequence[tuple[str, str]], folder: Path | None, disk_bytes: int) -> list[str]:
+def _bubblewrap(visible: Sequence[tuple[str, str]], folder: str, place: str, disk_bytes: int) -> list[str]:
     words = [
         shutil.which("bwrap") or "bwrap",
         *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--as-pid-1", "--new-session", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev"),
         *("--size", str(disk_bytes), "--tmpfs", "/tmp"),
     ]
-    for place, real in visible:
-        words += ["--ro-bind", real, place] if real else ["--symlink", str(Path(place).readlink()), place]
     init = f"{PACKAGES}/codefuse_lsp/__init__.py"
-    words += ["--ro-bind", init, init, *(["--bind", str(folder), str(folder)] if folder else [])]
+    shown = [
+        (there, ["--ro-bind", real, there] if real else ["--symlink", str(Path(there).readlink()), there])
+        for there, real in [*visible, (init, init)]
+    ]
+    inside = [word for there, bind in shown if folder and there.startswith(f"{place}/") for word in bind]
+    words += [word for there, bind in shown if not (folder and there.startswith(f"{place}/")) for word in bind]
+    words += [*(["--bind", folder, place] if folder else []), *inside]
     return [*words, "--remount-ro", "/dev", "--size", str(disk_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/"]

@@ -83,7 +83,10 @@ class Connection:
         return await asyncio.shield(self._connecting)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """Yield the answer; closing the stream cancels it at the far end. Raises CodeFuseError."""
+        """Yield the answer, and of a chat its place while it waits; closing the stream cancels it at the far end.
+
+        Raises CodeFuseError.
+        """
         for is_last_try in self._tries():
             try:
                 async with aclosing(self._ask(request)) as chunks:
@@ -129,7 +132,7 @@ class Connection:
                 async for chunk in chunks:
                     if request.priority is Priority.CHAT:
                         self._tell(queue_position=chunk.place.position if chunk.place else None)
-                    if chunk.place is None:
+                    if chunk.place is None or request.priority is Priority.CHAT:
                         yield chunk
         except WorkerUnreachable as error:
             self._lost(ready, error)

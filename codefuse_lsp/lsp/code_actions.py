@@ -1,72 +1,74 @@
 """What is offered at a place: `textDocument/codeAction`, at once and without the model; the work is done later.
 
-"Explain" is a command. "Write tests" is an edit that `codeAction/resolve` makes where the client resolves edits, else
-a command that applies it.
+Most are edits that `codeAction/resolve` makes where the client resolves edits, else commands that apply them; the
+others are commands. What there is stands in `actions/table.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import attrs
 from lsprotocol import types
 
+from codefuse_lsp.lsp import chat_document
+from codefuse_lsp.lsp.actions.new_files import target_languages
+from codefuse_lsp.lsp.actions.offering import Offer, may_be_told, offers
+from codefuse_lsp.lsp.actions.table import BY_NAME, KINDS, Action
+from codefuse_lsp.lsp.actions.workspace_edits import uri_of
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
 
-EXPLAIN = "codefuse.explain"
-WRITE_TESTS = "codefuse.writeTests"
 SHOW = "codefuse.show"  # a file that an edit has made: editors write it without a word
-KINDS = {EXPLAIN: "refactor.codefuse.explain", WRITE_TESTS: "refactor.codefuse.tests"}
-TITLES = {EXPLAIN: "Explain", WRITE_TESTS: "Write tests"}
+WRITE_TESTS = "codefuse.writeTests"  # what data without an action's name is for
 
 
 def register(server: CodeFuseServer) -> None:
     """Offer code actions."""
-    options = types.CodeActionOptions(code_action_kinds=list(KINDS.values()), resolve_provider=True)
+    options = types.CodeActionOptions(code_action_kinds=[*KINDS, chat_document.KIND], resolve_provider=True)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def code_action(ls: CodeFuseServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-        document = ls.document(params.text_document.uri)
-        target = Target(document.uri, params.range, document.version)
-        if not any(line.strip() for line in document.lines):
-            return []
-        if await asyncio.to_thread(ls.rule_against, document) is not None:
-            return []
-        fitting = [EXPLAIN] if ls.notebook(document) is not None else list(TITLES)  # no test can import a cell
-        wanted = [name for name in fitting if _is_wanted(KINDS[name], params.context.only)]
-        return [_offer(name, target, ls) for name in wanted]
+        document, only = ls.document(params.text_document.uri).frozen(), params.context.only
+        if chat_document.is_chat(document.uri):
+            return chat_document.actions(ls, document, only)
+        languages = target_languages(ls, document.language_id or "")
+        found = await asyncio.to_thread(offers, ls, document, params.range, params.context, languages)
+        actions = [_action(offer, ls) for offer in found]
+        if await asyncio.to_thread(may_be_told, ls, document):
+            actions += chat_document.opening_actions(ls, Target(document.uri, params.range, document.version), only)
+        return actions
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(ls: CodeFuseServer, action: types.CodeAction) -> types.CodeAction:
         target = _target_of(action.data, ls)
-        if target is not None and action.edit is None:
-            edit = await tests_edit(ls, target)
-            show = types.Command("Show the tests", SHOW, arguments=[edited_uri(edit)]) if edit else None
-            return attrs.evolve(action, edit=edit, command=show)
-        return action
+        made_by = BY_NAME.get(target.action or WRITE_TESTS) if target is not None else None
+        if target is None or made_by is None or made_by.edit is None or action.edit is not None:
+            return action
+        edit = await made_by.edit(ls, target)
+        return attrs.evolve(action, edit=edit, command=_showing(made_by, edit))
 
 
-def _offer(name: str, target: Target, server: CodeFuseServer) -> types.CodeAction:
+def _action(offer: Offer, server: CodeFuseServer) -> types.CodeAction:
     capabilities = _capabilities(server)
-    kind, title = KINDS[name], f"CodeFuse: {TITLES[name]}"
-    wire: Any = server.protocol.to_wire(target)
+    wire: Any = server.protocol.to_wire(offer.target)
     tags = [types.CodeActionTag.LlmGenerated] if capabilities and capabilities.tag_support else None
-    if name == WRITE_TESTS and _resolves_edits(capabilities):
-        return types.CodeAction(title, kind=kind, data=wire, tags=tags)
-    return types.CodeAction(title, kind=kind, command=types.Command(title, name, arguments=[wire]), tags=tags)
+    action = types.CodeAction(offer.title, kind=offer.action.kind, diagnostics=offer.target.diagnostics, tags=tags)
+    if offer.makes_edit and _resolves_edits(capabilities):
+        return attrs.evolve(action, data=wire)
+    return attrs.evolve(action, command=types.Command(offer.title, offer.action.name, arguments=[wire]))
+
+
+def _showing(action: Action, edit: types.WorkspaceEdit | None) -> types.Command | None:
+    """Return the command that shows what was edited, where that may be a document that is not open."""
+    if edit is None or not action.shows_result:
+        return None
+    return types.Command(f"Show the result of {action.title}", SHOW, arguments=[uri_of(edit)])
 
 
 def _target_of(data: Any, server: CodeFuseServer) -> Target | None:
     return server.protocol.from_wire(data, Target) if isinstance(data, dict) else None
-
-
-def _is_wanted(kind: str, only: Sequence[str] | None) -> bool:
-    """Whether the client's filter lets a kind through: itself, or anything above it."""
-    return only is None or any(f"{kind}.".startswith(f"{getattr(root, 'value', root)}.") or not root for root in only)
 
 
 def _capabilities(server: CodeFuseServer) -> types.CodeActionClientCapabilities | None:

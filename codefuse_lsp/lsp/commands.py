@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lsprotocol import types
 
-from codefuse_lsp.lsp.code_actions import EXPLAIN, SHOW, WRITE_TESTS
-from codefuse_lsp.lsp.explain import explain
+from codefuse_lsp.lsp.actions.own import own_action
+from codefuse_lsp.lsp.actions.table import ACTIONS, Action, Where
+from codefuse_lsp.lsp.actions.workspace_edits import uri_of
+from codefuse_lsp.lsp.code_actions import SHOW
 from codefuse_lsp.lsp.inline_completion import asked_in
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.protocol.suggestions import (
@@ -17,26 +21,18 @@ from codefuse_lsp.lsp.protocol.suggestions import (
     WhyRecord,
 )
 from codefuse_lsp.lsp.server import CodeFuseServer
-from codefuse_lsp.lsp.write_tests import edited_uri, tests_edit
+
+CLEAR_REVIEW = "codefuse.clearReview"
 
 
 def register(server: CodeFuseServer) -> None:
     """Offer the commands behind the code actions, and the reasons for silence."""
+    for action in ACTIONS:
+        _register(server, action)
 
-    @server.command(EXPLAIN)
-    async def explain_command(ls: CodeFuseServer, target: Target) -> None:
-        await explain(ls, target)
-
-    @server.command(WRITE_TESTS)
-    async def write_tests_command(ls: CodeFuseServer, target: Target) -> bool:
-        edit = await tests_edit(ls, target)
-        if edit is None:
-            return False
-        params = types.ApplyWorkspaceEditParams(edit, label="CodeFuse: Write tests")
-        applied = await ls.applies(params)
-        if applied:
-            await ls.shows(edited_uri(edit))
-        return applied
+    @server.command(CLEAR_REVIEW)
+    async def clear_review(ls: CodeFuseServer, uri: str | None = None) -> int:
+        return ls.findings.clear(uri)
 
     @server.command(SHOW)
     async def show_command(ls: CodeFuseServer, uri: str) -> bool:
@@ -52,6 +48,25 @@ def register(server: CodeFuseServer) -> None:
         document = ls.document(params.text_document.uri)
         request = await ls.suggester.inspect(asked_in(ls, document, params.position, invoked=True))
         return None if request is None else InspectResult(request.prompt, request.heal)
+
+
+def _register(server: CodeFuseServer, action: Action) -> None:
+    """Offer the command of an action: it does what the action does, or applies the edit that it makes."""
+
+    @server.command(action.name)
+    async def run(ls: CodeFuseServer, target: Target) -> Any:
+        shows = action.where is Where.OWN and own_action(ls, target).action.answer == "show"
+        if action.do is not None and (action.edit is None or shows):
+            return await action.do(ls, target)
+        assert action.edit is not None
+        edit = await action.edit(ls, target)
+        if edit is None:
+            return False
+        label = f"CodeFuse: {action.title or target.detail}"
+        applied = await ls.applies(types.ApplyWorkspaceEditParams(edit, label=label))
+        if applied and action.shows_result:
+            await ls.shows(uri_of(edit))
+        return applied
 
 
 _WHY_FIELDS = [attribute.name for attribute in WhyRecord.__attrs_attrs__]

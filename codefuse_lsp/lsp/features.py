@@ -11,12 +11,15 @@ from lsprotocol import types
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.lsp import (
+    action_methods,
     apply_block,
     chat,
     chat_completion,
+    chat_document,
     code_actions,
     commands,
     completion,
+    conversations,
     edit,
     feedback,
     inline_completion,
@@ -33,10 +36,13 @@ CAPABILITIES = (
     feedback,
     code_actions,
     commands,
+    action_methods,
     edit,
     apply_block,
     chat,
     chat_completion,
+    chat_document,
+    conversations,
 )
 
 

@@ -22,11 +22,14 @@ def register(server: CodeFuseServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(ls: CodeFuseServer, params: types.DidChangeTextDocumentParams) -> None:
-        _note_edits(ls, ls.path_of(ls.document(params.text_document.uri)), params.content_changes)
+        document = ls.document(params.text_document.uri)
+        _note_edits(ls, ls.path_of(document), params.content_changes)
+        ls.findings.changed(document, params.content_changes)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: CodeFuseServer, params: types.DidCloseTextDocumentParams) -> None:
         ls.latest.end(params.text_document.uri)
+        ls.findings.clear(params.text_document.uri)
         uri = params.text_document.uri
         snapshot = ls.snapshots.pop(unquote(uri), None)
         is_last = snapshot and all(other.path != snapshot.path for other in ls.snapshots.values())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.syntax import Definition, LineSpan, definition, enclosing_definition
+from codefuse_lsp.context.widening import statement_at, widened
+from codefuse_lsp.edits.replacement import with_line_feed
 from codefuse_lsp.errors import CodeFuseError, DocumentChanged
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol.actions import Target
@@ -38,22 +40,30 @@ class Selection:
 
 
 def selection_of(server: CodeFuseServer, document: Document, target: Target) -> Selection:
-    """Return the code that is meant: the selected lines, else the definition at the cursor, else the whole file.
+    """Return the code that is meant: the selected statements, each of them whole, else what stands at the cursor.
 
-    `document` is the target's, frozen: it looks at the disk, so it runs in a thread. Raises CodeFuseError for a file
-    that must not be read: a client can name any.
+    That is the definition round it, else its statement, else the whole file. `document` is the target's, frozen: it
+    looks at the disk, so it runs in a thread. Raises CodeFuseError for a file that must not be read: a client can name
+    any.
     """
     if rule := server.rule_against(document):
         raise CodeFuseError(rule)
-    text, language, lines = document.source, document.language_id or "", document.lines
+    text, language, lines = text_of(document), document.language_id or "", document.lines
     start, stop = document.point(target.range.start), document.point(target.range.end)
     if start == stop:
-        span = enclosing_definition(text, language, start[0]) or LineSpan(0, len(lines))
+        span = enclosing_definition(text, language, start[0]) or statement_at(text, language, start[0])
     else:
         last = stop[0] + (1 if stop[1] > 0 or stop[0] == start[0] else 0)
-        span = LineSpan(start[0], min(last, len(lines)))
+        span = widened(text, language, LineSpan(start[0], min(last, len(lines))))
+        span = span if span.start < span.stop else None  # nothing but blank lines
+    span = span or LineSpan(0, len(lines))
     code = "".join(lines[span.start : span.stop])
     return Selection(document, span, code, language, definition(text, language, span))
+
+
+def text_of(document: Document) -> str:
+    """Return the text of a document with line feeds for line ends, by which grammars count lines."""
+    return "".join(map(with_line_feed, document.lines)) if "\r" in document.source else document.source
 
 
 def excerpt_of(lines: Sequence[str], span: LineSpan) -> Excerpt:

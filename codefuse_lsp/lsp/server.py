@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,17 +18,19 @@ from pygls.uris import to_fs_path
 from codefuse_lsp import __version__, config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document as Snapshot
-from codefuse_lsp.conversations import Conversations
-from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.lsp import transport
+from codefuse_lsp.lsp.actions.findings import Findings
+from codefuse_lsp.lsp.client import Client, ClientSilent
+from codefuse_lsp.lsp.consent import Consents
 from codefuse_lsp.lsp.content import SCHEME, Views
 from codefuse_lsp.lsp.document import Document, path_in
+from codefuse_lsp.lsp.history import History
 from codefuse_lsp.lsp.latest import Latest
 from codefuse_lsp.lsp.layers import Layers
+from codefuse_lsp.lsp.own_actions import OwnActions
 from codefuse_lsp.lsp.progress import Progress
 from codefuse_lsp.lsp.protocol import CUSTOM
-from codefuse_lsp.lsp.published import Publishing
 from codefuse_lsp.lsp.remembered import Remembered
 from codefuse_lsp.lsp.status import StatusReporter
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
@@ -38,16 +40,11 @@ from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import FILE_NAME, Trace
 
 SECTION = "codefuse"  # of workspace/configuration
-CLIENT_TIMEOUT_S = 5.0  # for answers of the client that the server can do without
 MOST_WARNINGS = 5  # shown at once; a broken settings file is no reason for a storm
 
 NOTEBOOKS = types.NotebookDocumentSyncOptions([types.NotebookDocumentFilterWithNotebook("*")])  # all cells of them
 
 log = logging.getLogger(__name__)
-
-
-class ClientSilent(CodeFuseError):
-    """The client did not answer a question in time."""
 
 
 class Protocol(transport.Protocol):
@@ -61,7 +58,7 @@ class Protocol(transport.Protocol):
         self._send_data({"jsonrpc": self.VERSION, "method": method, "params": params})
 
 
-class CodeFuseServer(Publishing):
+class CodeFuseServer(Client):
     """One editor window's server and all that its capabilities share."""
 
     protocol: Protocol
@@ -83,11 +80,14 @@ class CodeFuseServer(Publishing):
         self.views = Views(self)
         self.status = StatusReporter(self)
         self.work_done = Progress(self)
+        self.consents = Consents(self)
+        self.findings = Findings(self)
+        self.own_actions = OwnActions()
         self.connection: Connection
         self.suggester: Suggester
         self.snapshots: dict[str, Snapshot] = {}  # by uri; of open documents, as they were last looked at
         self.read_notebooks: dict[str, object] = {}  # by uri; how they were last read, for those who take snapshots
-        self._history: asyncio.Task[Conversations] | None = None
+        self.history = History(config.data_dir() / "conversations.sqlite3", lambda problem: self._warn([problem]))
         self._warnings: list[str] = []  # kept until the editor is ready to show them
         self._may_warn = False
 
@@ -127,28 +127,21 @@ class CodeFuseServer(Publishing):
     async def begin(self) -> None:
         """Start the model, and read what only the workspace and the client can tell."""
         await self._read_workspace_files()
+        self._warn(await asyncio.to_thread(self.own_actions.read_users))
         self.connection.start()
-        conversations = await self.conversations()
+        await self.history.opened()
         await self.read_client_settings()
         self._may_warn = True
-        self._warn([conversations.problem] if conversations.problem else [])
+        self._warn([])
         if _supports_dynamic_configuration(self.client_capabilities):
             await self._register_for_configuration()
 
     async def end(self) -> None:
-        """Let go of the model and close the history."""
+        """Close the history and let go of the model."""
+        await self.history.close()
         if hasattr(self, "connection"):
             await self.suggester.close()
             await self.connection.close()
-        if self._history is not None and self._history.done() and not self._history.cancelled():
-            await asyncio.to_thread(self._history.result().close)
-
-    async def conversations(self) -> Conversations:
-        """Return the chat history; whoever needs it first opens it, which a slow disk may take its time for."""
-        if self._history is None:
-            path = config.data_dir() / "conversations.sqlite3"
-            self._history = asyncio.create_task(asyncio.to_thread(Conversations, path))
-        return await asyncio.shield(self._history)
 
     async def read_client_settings(self) -> None:
         """Ask the client for its settings; a workspace may answer, so only workspace-scoped ones are taken."""
@@ -179,6 +172,7 @@ class CodeFuseServer(Publishing):
         """Look round in the folders that are open now, and hold their settings in force and no others."""
         await self.suggester.open_folders(self.folders)
         self._layers.keep_files(self.folders)
+        self.own_actions.keep_files(self.folders)
         await self._read_workspace_files()
 
     def _use_settings(self) -> None:
@@ -192,45 +186,6 @@ class CodeFuseServer(Publishing):
             for sentence in self._warnings[:MOST_WARNINGS]:
                 self.tell(sentence, types.MessageType.Warning)
             self._warnings = []
-
-    async def within_reason(self, asked: Awaitable[Any]) -> Any:
-        """Return the client's answer; raises ClientSilent when it takes too long, JsonRpcException when it refuses.
-
-        The question is never cancelled: pygls cannot bear an answer to a question it has forgotten.
-        """
-        question = asyncio.ensure_future(asked)
-        await asyncio.wait({question}, timeout=CLIENT_TIMEOUT_S)
-        if not question.done():
-            question.add_done_callback(lambda late: late.cancelled() or late.exception())
-            raise ClientSilent
-        return question.result()
-
-    async def agrees(self, asked: Awaitable[Any]) -> bool:
-        """Return whether the client answered without an error."""
-        try:
-            await self.within_reason(asked)
-        except (ClientSilent, JsonRpcException):
-            return False
-        return True
-
-    async def shows(self, uri: str) -> bool:
-        """Return whether the client has shown a document."""
-        window = self.client_capabilities.window
-        if not (window and window.show_document and window.show_document.support):
-            return False
-        asked = self.window_show_document_async(types.ShowDocumentParams(uri, take_focus=False))
-        try:
-            return bool((await self.within_reason(asked)).success)
-        except (ClientSilent, JsonRpcException):
-            return False
-
-    async def applies(self, params: types.ApplyWorkspaceEditParams) -> bool:
-        """Return whether the client has applied an edit; the user may take their time to confirm it."""
-        try:
-            answer = await self.workspace_apply_edit_async(params)
-        except JsonRpcException:
-            return False
-        return answer.applied
 
     def document(self, uri: str) -> Document:
         """Return a document of the editor's, or the file behind the uri."""
@@ -261,10 +216,6 @@ class CodeFuseServer(Publishing):
         holding = [root for root in map(Path, self.folders) if path and PurePath(path).is_relative_to(root)]
         return max(holding, key=lambda root: len(root.parts), default=None)
 
-    def tell(self, sentence: str, kind: types.MessageType = types.MessageType.Info) -> None:
-        """Show a sentence to the user."""
-        self.window_show_message(types.ShowMessageParams(kind, sentence))
-
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what went wrong inside; the user is not to be bothered with it, nor the log with the user's code."""
         log.error("%s: %s", getattr(source, "__name__", "error"), type(error).__name__)
@@ -273,7 +224,9 @@ class CodeFuseServer(Publishing):
         for folder in self.folders:
             values, warnings = await asyncio.to_thread(config.read_toml, Path(folder) / config.WORKSPACE_FILE)
             if folder in self.folders:  # still
-                self._warn(warnings + self._layers.take_from_file(folder, config.WORKSPACE_FILE, values))
+                warnings += self._layers.take_from_file(folder, config.WORKSPACE_FILE, values)
+                name, trusted = config.WORKSPACE_FILE, self.trusted
+                self._warn(warnings + self.own_actions.take_from_file(folder, name, values, trusted=trusted))
         self._use_settings()
 
     async def _register_for_configuration(self) -> None:

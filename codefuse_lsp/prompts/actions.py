@@ -12,15 +12,20 @@ from typing import ClassVar
 
 from codefuse_lsp.context.test_files import TestFile
 from codefuse_lsp.prompts.fences import END_OF_FENCE, before_fence_end, code_of, fenced
-from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render
+from codefuse_lsp.prompts.formats import ModelFormat, Prompt, render
 from codefuse_lsp.prompts.heads import Subject, head_of
 from codefuse_lsp.prompts.languages import display_name, fence_name, language_tag
-
-MAX_CODE_CHARS = 8_000  # about 3,400 tokens: what a context of 4,096 holds beside the answer
-MAX_BESIDE_CHARS = 2_000  # of the rest of the source file, and of the tests that are there
+from codefuse_lsp.prompts.questions import (
+    CODE_ALONE,
+    MAX_BESIDE_CHARS,
+    MAX_CODE_CHARS,
+    head_lines,
+    named,
+    tail_lines,
+    turns,
+)
 
 BEGIN = "Begin exactly with:\n"
-CODE_ALONE = "Answer with one block of code and nothing else.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def explain_prompt(
         f"Explain the following {display_name(language)} code from `{path}`: "
         "what it is for, how it works step by step, and what may surprise its reader.\n"
     )
-    return render(model, _turns(system, question + fenced(_head_lines(code, max_chars), language)))
+    return render(model, turns(system, question + fenced(head_lines(code, max_chars), language)))
 
 
 def tests_prompt(
@@ -64,11 +69,11 @@ def tests_prompt(
     question = _tests_question(subject, test_file, existing, max_chars)
     if not model.takes_prefill:
         begin = BEGIN + fenced(head, subject.language) if head else ""
-        return TestsPrompt(render(model, _turns(system, question + begin + CODE_ALONE)), head)
+        return TestsPrompt(render(model, turns(system, question + begin + CODE_ALONE)), head)
     if not model.is_chat:
-        return TestsPrompt(render(model, _turns(system, question), head.lstrip("\n")), head)
+        return TestsPrompt(render(model, turns(system, question), head.lstrip("\n")), head)
     opening = f"```{fence_name(subject.language)}\n"
-    prompt = render(model, _turns(system, question), opening + head.lstrip("\n"))
+    prompt = render(model, turns(system, question), opening + head.lstrip("\n"))
     return TestsPrompt(replace(prompt, stop=(*prompt.stop, END_OF_FENCE)), head)
 
 
@@ -98,27 +103,15 @@ def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_ch
     language = subject.language
     tag = language_tag(language)
     framework = f" with {test_file.framework}" if test_file.framework else ""
-    of = f"`{subject.owner}.{subject.name}`" if subject.owner else f"`{subject.name}`" if subject.name else "this code"
     parts = [
         f"{tag}\n" if tag else "",
-        f"Write unit tests{framework} for {of} from `{subject.path}`. Test ordinary cases, then edge cases.\n",
+        f"Write unit tests{framework} for {named(subject)} from `{subject.path}`. "
+        "Test ordinary cases, then edge cases.\n",
     ]
     rest = subject.source_head.strip("\n")
     if rest and rest not in subject.code:
-        parts.append(f"The file begins:\n{fenced(_head_lines(rest, MAX_BESIDE_CHARS), language)}")
-    parts.append(f"The code to test:\n{fenced(_head_lines(subject.code, max_chars), language)}")
+        parts.append(f"The file begins:\n{fenced(head_lines(rest, MAX_BESIDE_CHARS), language)}")
+    parts.append(f"The code to test:\n{fenced(head_lines(subject.code, max_chars), language)}")
     if existing.strip() and not test_file.in_source:
-        parts.append(f"The tests so far end:\n{fenced(_tail_lines(existing, MAX_BESIDE_CHARS), language)}")
+        parts.append(f"The tests so far end:\n{fenced(tail_lines(existing, MAX_BESIDE_CHARS), language)}")
     return "".join(parts)
-
-
-def _turns(system: str, question: str) -> list[Turn]:
-    return [*([Turn("system", system)] if system.strip() else []), Turn("human", question)]
-
-
-def _head_lines(text: str, max_chars: int) -> str:
-    return text if len(text) <= max_chars else text[: text.rfind("\n", 0, max_chars) + 1] or text[:max_chars]
-
-
-def _tail_lines(text: str, max_chars: int) -> str:
-    return text if len(text) <= max_chars else text[text.find("\n", len(text) - max_chars) + 1 :]

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_lsp.context import staged
-from codefuse_lsp.context.staged import StagedUnknown, paths_in, staged_diff
+from codefuse_lsp.context.staged import (
+    FileDiff,
+    StagedUnknown,
+    earlier_subjects,
+    may_be_told,
+    paths_in,
+    shortened,
+    staged_diff,
+)
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -58,7 +66,7 @@ def test_a_file_is_known_by_its_path_whatever_its_name(repository: Path, name: s
 
     found = staged_diff(repository, rule_against)
     assert asked == [repository / name] and found.diff == ""
-    assert found.left_out == ("A staged change was left out. It is ignored.",)
+    assert found.left_out == (f"The changes of {name} were left out. It is ignored.",)
 
 
 def test_a_file_that_was_renamed_is_left_out_for_either_of_its_names(repository: Path) -> None:
@@ -138,3 +146,78 @@ def test_a_huge_diff_is_cut(repository: Path, monkeypatch: pytest.MonkeyPatch) -
 @given(st.text('a/b "\\\n+-diff g', max_size=60))
 def test_any_section_has_some_paths_or_none(text: str) -> None:
     assert all(isinstance(name, str) for name in paths_in(f"diff --git {text}"))
+
+
+CHANGED = (
+    "diff --git a/a b.py b/a b.py\nindex 1..2 100644\n--- a/a b.py\t\n+++ b/a b.py\t\n"
+    "@@ -1 +1 @@\n-old\n+--- a/not this\n"
+)
+RENAMED = "diff --git a/old.py b/new.py\nsimilarity index 100%\nrename from old.py\nrename to new.py\n"
+ADDED = "diff --git a/new.key b/new.key\nnew file mode 100644\n--- /dev/null\n+++ b/new.key\n@@ -0,0 +1 @@\n+x\n"
+BINARY = "diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n"
+MODE = "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n"
+
+
+@pytest.mark.parametrize(
+    ("diff", "paths"),
+    [
+        (CHANGED, ("a b.py",)),
+        (RENAMED, ("old.py", "new.py")),
+        (ADDED, ("new.key",)),
+        (BINARY, ("x.png",)),
+        (MODE, ("run.sh",)),
+    ],
+)
+def test_a_file_is_known_by_its_names(diff: str, paths: tuple[str, ...]) -> None:
+    found = may_be_told(CHANGED + diff + MODE, Path(), nothing)
+    assert found.files[1:-1] == (FileDiff(paths, diff),)
+
+
+def test_a_file_that_was_private_under_either_name_is_left_out() -> None:
+    def rule(path: Path) -> str | None:
+        return "It holds keys." if path.name in ("old.py", "new.key") else None
+
+    found = may_be_told(CHANGED + RENAMED + ADDED, Path("/root"), rule)
+    assert [file.paths for file in found.files] == [("a b.py",)]
+    assert found.left_out == (
+        "The changes of new.py were left out. It holds keys.",
+        "The changes of new.key were left out. It holds keys.",
+    )
+
+
+def test_a_diff_that_is_not_gits_is_private_if_any_of_its_files_is() -> None:
+    diff = "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-x\n+y\n--- .env\n+++ .env\n@@ -1 +1 @@\n-K=1\n+K=2\n"
+    found = may_be_told(diff, Path(), lambda path: "It holds keys." if path.name == ".env" else None)
+    assert found.files == () and len(found.left_out) == 1
+    assert may_be_told("+K=2\n", Path(), nothing).files == ()  # nobody can tell whose it is
+
+
+def test_no_diff_has_no_files() -> None:
+    assert may_be_told("", Path(), nothing) == may_be_told("\n", Path(), nothing) == staged.Staged(())
+
+
+def test_long_changes_give_way_to_short_ones() -> None:
+    files = [FileDiff(("long",), "x\n" * 500), FileDiff(("short",), "y\n" * 10)]
+    text, cut = shortened(files, 100)
+    assert text == "x\n" * 40 + "y\n" * 10 and cut == ["long"]
+
+
+@given(st.lists(st.text(alphabet="ab\n", min_size=1, max_size=60), max_size=6), st.integers(0, 200))
+def test_what_is_shortened_fits(texts: list[str], most: int) -> None:
+    files = [FileDiff((str(n),), text) for n, text in enumerate(texts)]
+    text, cut = shortened(files, most)
+    assert len(text) <= most
+    assert text == "".join(texts) if sum(map(len, texts)) <= most else cut
+
+
+def test_a_repository_is_found_from_the_folder_of_its_own(repository: Path) -> None:
+    (repository / "area.py").write_text("three\n")
+    git(repository, "add", ".")
+    for folder in (repository / ".git", repository / ".git" / "hooks"):
+        assert "+three" in staged_diff(folder, nothing).diff
+        assert earlier_subjects(folder) == ["Begin"]
+
+
+def test_before_the_first_commit_there_are_no_earlier_subjects(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert earlier_subjects(tmp_path) == []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
 
 from tests.e2e.far_end import FarEnd
@@ -112,9 +113,9 @@ async def offered(client: LanguageClient, document: types.TextDocumentIdentifier
     return action
 
 
-async def run(client: LanguageClient, command: str, document: types.TextDocumentIdentifier) -> Any:
+async def run(client: LanguageClient, command: str, document: types.TextDocumentIdentifier, **more: Any) -> Any:
     """Run a command as its action says; lsprotocol cannot read an action with a command in it."""
-    target = {"uri": document.uri, "range": TOP, "version": 1}
+    target = {"uri": document.uri, "range": TOP, "version": 1, **more}
     return await client.workspace_execute_command_async(types.ExecuteCommandParams(command, [target]))
 
 
@@ -146,6 +147,82 @@ async def test_an_explanation_is_shown_in_the_way_the_editor_can(client: Languag
         assert Path(uri.removeprefix("file://")).read_text("utf-8").endswith("It is one.")
 
 
+ONE, PROBLEM = "def one():\n    return 1‸\n", types.Diagnostic(TOP, "two is meant", source="tests")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "says", "text"),
+    [
+        ("refactor.codefuse.document", "codefuse.document", "Return one.", '    """Return one."""\n'),
+        ("refactor.rewrite.codefuse.simplify", "codefuse.simplify", "def one():\n    return +1\n", "    return +1\n"),
+        ("quickfix", "codefuse.fix", "def one():\n    return 2\n", "    return 2\n"),
+    ],
+)
+async def test_code_is_edited_in_the_way_the_editor_can(
+    client: LanguageClient, far_end: FarEnd, kind: str, command: str, says: str, text: str
+) -> None:
+    far_end.says(says)
+    document, _ = show(client, f"{command}.py", ONE)
+    context = types.CodeActionContext([PROBLEM], only=[kind])
+    (action,) = await client.text_document_code_action_async(types.CodeActionParams(document, TOP, context)) or ()
+    assert action.title.startswith("CodeFuse: ")
+    if client.editor.startswith("emacs"):  # it resolves no edits
+        problem = {"range": TOP, "message": PROBLEM.message}
+        assert await run(client, command, document, diagnostics=[problem]) is True
+        edit = [value for token, value in client.heard if token == "edit"][-1]
+    else:
+        assert (action.kind, list(action.diagnostics or ())) == (kind, [PROBLEM] if kind == "quickfix" else [])
+        edit = (await client.code_action_resolve_async(action)).edit
+    (change,) = edit.document_changes
+    assert change.text_document == types.OptionalVersionedTextDocumentIdentifier(document.uri, 1)
+    assert [one.new_text for one in change.edits] == [text]
+    assert PROBLEM.message in far_end.asked[0].prompt or kind != "quickfix"
+
+
+async def test_a_review_is_published_as_diagnostics(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("2: warning: one is not enough")
+    document, _ = show(client, "reviewed.py", ONE)
+    assert (await offered(client, document, "refactor.codefuse.review")).title == "CodeFuse: Review"
+    assert await run(client, "codefuse.review", document) == 1
+    (diagnostic,) = client.diagnostics[document.uri]
+    assert (diagnostic.source, diagnostic.message) == ("codefuse", "One is not enough")
+    assert diagnostic.range == types.Range(types.Position(1, 4), types.Position(1, 12))
+    result = await client.protocol.send_request_async("codefuse/review", {"textDocument": {"uri": document.uri}})
+    assert [finding.message for finding in result.findings] == ["One is not enough"]
+    assert await client.protocol.send_request_async("codefuse/review/clear", {"uri": document.uri}) == 1
+    assert list(client.diagnostics[document.uri]) == []
+
+
+async def test_names_are_suggested_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("pizza_area\nslice\n")
+    document, cursor = show(client, "named.py", "PIZZA = '🍕'; some_area‸ = 1\n")
+    params = {"textDocument": {"uri": document.uri}, "position": {"line": 0, "character": cursor.character}}
+    result = await client.protocol.send_request_async("codefuse/renameSuggestions", params)
+    assert (result.name, list(result.suggestions)) == ("some_area", ["pizza_area", "slice"])
+    assert result.range.end.character == cursor.character
+    assert result.range.start.character == cursor.character - len("some_area")
+
+
+async def test_a_commit_message_is_written_for_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("Add one")
+    diff = "diff --git a/one.py b/one.py\n--- a/one.py\n+++ b/one.py\n@@ -0,0 +1 @@\n+one = 1\n"
+    result = await client.protocol.send_request_async("codefuse/commitMessage", {"diff": diff})
+    assert (result.message, list(result.leftOut)) == ("Add one", [])
+
+
+async def test_a_translation_is_a_file_or_is_shown(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("fn one() -> i32 {\n    1\n}\n")
+    document, _ = show(client, "translated.py", ONE)
+    if client.editor.startswith("emacs"):  # it makes no files
+        assert await run(client, "codefuse.translate", document, detail="rust") is False
+        assert "fn one()" in client.messages[-1].message
+    else:
+        assert await run(client, "codefuse.translate", document, detail="rust") is True
+        edit = [value for token, value in client.heard if token == "edit"][-1]
+        create, fill = edit.document_changes
+        assert create.uri.endswith("/translated.rs") and fill.edits[0].new_text.startswith("fn one()")
+
+
 async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
     far_end.says("One", " and two.")
     params = {"message": "Count.", "partialResultToken": "chat"}
@@ -153,6 +230,72 @@ async def test_chat_streams_to_any_of_them(client: LanguageClient, far_end: FarE
     deltas = [value for token, value in client.heard if token == "chat"]
     assert result.text == "".join(delta["text"] for delta in deltas) == "One and two."
     assert result.finishReason == "stop"
+
+
+async def ask(client: LanguageClient, method: str, **params: Any) -> Any:
+    return await client.protocol.send_request_async(f"codefuse/{method}", params)
+
+
+async def test_conversations_are_gone_on_with_in_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:
+    far_end.says("```go\npackage a\n```\n")
+    asked = await ask(client, "chat", message=f"Which of them are you, {client.editor}?")
+    name = asked.conversationId
+    (block,) = asked.codeBlocks
+    assert (block.language, block.code, block.start, block.end) == ("go", "package a\n", 0, 20)
+    assert asked.firstTokenMs >= asked.waitedMs >= 0
+
+    far_end.says("Another.")
+    again = await ask(client, "conversations/regenerate", conversationId=name, turnId=asked.turnId)
+    edited = await ask(
+        client,
+        "conversations/edit",
+        conversationId=name,
+        turnId=asked.questionId,
+        message="Who?",
+        partialResultToken="e",
+    )
+    assert "".join(value["text"] for token, value in client.heard if token == "e") == edited.text == "Another."
+    branched = await ask(client, "chat", conversationId=name, parentTurnId=again.turnId, message="And?")
+    opened = await ask(client, "conversations/open", conversationId=name, turnId=again.turnId)
+    assert [turn.turnId for turn in opened.turns][-2:] == [branched.questionId, branched.turnId]
+    assert opened.turns[1].siblings == [asked.turnId, again.turnId] and opened.earlier == 0
+    assert opened.turns[0].siblings == [asked.questionId, edited.questionId]
+
+    found = await ask(client, "conversations", query=f"which {client.editor}")
+    assert (found.total, found.items[0].conversationId, found.items[0].turns) == (1, name, 7)
+    assert (await ask(client, "conversations/rename", conversationId=name, title="A")).title == "A"
+    exported = await ask(client, "conversations/export", conversationId=name)
+    assert exported.markdown.startswith("# A\n\n## You\n\nWhich of them")
+    assert (await ask(client, "conversations/delete", conversationId=name)).deleted is True
+    with pytest.raises(JsonRpcException, match="no such conversation") as refusal:
+        await ask(client, "conversations/open", conversationId=name)
+    assert refusal.value.code == types.LSPErrorCodes.RequestFailed
+
+
+async def test_a_chat_document_is_written_into_as_the_editor_can_take_it(
+    client: LanguageClient, far_end: FarEnd
+) -> None:
+    far_end.says("Because.")
+    uri = (Path(client.root) / "why.codefuse-chat.md").as_uri()
+    document = types.TextDocumentItem(uri, types.LanguageKind.Markdown, 1, "## You\n\nWhy?\n")
+    client.text_document_did_open(types.DidOpenTextDocumentParams(document))
+    (lens,) = await client.text_document_code_lens_async(types.CodeLensParams(types.TextDocumentIdentifier(uri)))
+    assert (lens.command.title, lens.range.start.line) == ("Send", 0)
+    assert await offered(client, types.TextDocumentIdentifier(uri), "source.codefuse.chat")
+    assert lens.command.command in client.result.capabilities.execute_command_provider.commands
+    client.heard.clear()
+    assert await client.workspace_execute_command_async(
+        types.ExecuteCommandParams(lens.command.command, lens.command.arguments)
+    )
+    edit = next(edit for kind, edit in client.heard if kind == "edit")
+    if edit.document_changes:
+        (change,) = edit.document_changes
+        assert (change.text_document.uri, change.text_document.version) == (uri, 1)
+        edits = change.edits
+    else:
+        edits = edit.changes[uri]
+    assert [item.new_text.split("\n")[1] for item in edits] == ["## CodeFuse"]
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("codefuse.chat.stop", [uri]))
 
 
 async def test_commands_and_references_are_offered_to_any_of_them(client: LanguageClient, far_end: FarEnd) -> None:

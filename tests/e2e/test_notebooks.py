@@ -207,7 +207,9 @@ async def test_code_in_a_cell_is_explained_and_gets_no_tests(notebooks: Window, 
     far_end.says("It drops rows.")
     notebook = Notebook(notebooks, [LOAD, CLEAN])
     cell, cursor = notebook.cells[1]["uri"], {"line": 1, "character": 4}
-    (action,) = await notebooks.actions(cell, cursor)
+    found = await notebooks.actions(cell, cursor)
+    assert "refactor.codefuse.tests" not in [action["kind"] for action in found]
+    (action,) = (action for action in found if action["kind"] == "refactor.codefuse.explain")
     await notebooks.run_command(action["command"])
     assert "def clean(frame):" in far_end.asked[0].prompt and "`sales.ipynb`" in far_end.asked[0].prompt
     view = Path((await notebooks.told("window/showDocument"))["uri"].removeprefix("file://")).read_text("utf-8")

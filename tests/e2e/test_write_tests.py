@@ -78,6 +78,17 @@ async def test_a_new_file_is_made_in_the_folder_of_tests_and_holds_only_what_par
     assert "\n```" in far_end.asked[0].body["stop"]
 
 
+async def test_in_a_workspace_that_is_not_trusted_nothing_is_run_and_that_is_told_once(
+    window: Window, far_end: FarEnd, project: Path
+) -> None:
+    far_end.says(ANSWER)
+    for _ in range(2):
+        await edit_of(window, project / "area.py")
+    await window.synchronise()
+    told = "Tests are not run before they are offered, since this workspace is not trusted."
+    assert window.messages().count(told) == 1 and "window/showMessageRequest" not in window.heard
+
+
 @pytest.mark.parametrize(
     ("files", "source", "language", "code", "answer", "where", "text"),
     [
@@ -224,8 +235,7 @@ async def test_what_does_not_parse_twice_is_shown_and_not_written(
     action = await offered(window, put(window, project / "area.py", "python", AREA))
     resolved = await window.request("codeAction/resolve", action)
     assert "edit" not in resolved and len(far_end.asked) == 2
-    message = await window.told("window/showMessage")
-    assert "do not parse" in message["message"]
+    await window.told("window/showMessage", lambda message: "do not parse" in message["message"])
     view = Path((await window.told("window/showDocument"))["uri"].removeprefix("file://"))
     assert RUBBISH in view.read_text("utf-8")
 

@@ -361,6 +361,20 @@ async def test_what_is_made_visible_can_be_read_and_not_changed(wall: str, tmp_p
     assert (library / "answer.txt").read_text() == "42"
 
 
+async def test_a_copy_stands_where_the_original_does(wall: str, tmp_path: Path) -> None:
+    original, copy, library = tmp_path / "original", tmp_path / "copy", tmp_path / "original" / "library"
+    for folder in (library, copy / "inner"):
+        folder.mkdir(parents=True)
+    (original / "kept.txt").write_text("original")
+    (library / "answer.txt").write_text("42")
+    (copy / "kept.txt").write_text("copy")
+    script = f"pwd; cat {original}/kept.txt; cat ../library/answer.txt; echo x > ../kept.txt; echo y > ../library/y"
+    outcome = await run_command(["sh", "-c", script], folder=copy, place=original, start="inner", visible=[library])
+    assert outcome.output.startswith(f"{original}/inner\ncopy42") and outcome.status == "failed"
+    assert (original / "kept.txt").read_text() == "original" and (copy / "kept.txt").read_text() == "x\n"
+    assert [path.name for path in library.iterdir()] == ["answer.txt"]
+
+
 async def test_a_folder_on_the_disk_has_a_limit_too(wall: str, tmp_path: Path) -> None:
     if not psutil.disk_io_counters():
         pytest.skip("NO DISK HERE whose writes are counted")

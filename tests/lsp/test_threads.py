@@ -12,7 +12,8 @@ import pytest
 from lsprotocol import types
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.lsp import explain, references, write_tests
+from codefuse_lsp.lsp import references, test_plans
+from codefuse_lsp.lsp.actions import explain
 from codefuse_lsp.lsp.document import Workspace
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.protocol.references import Reference
@@ -55,7 +56,7 @@ def test_a_chat_is_told_of_a_reference_as_it_was(server: CodeFuseServer, uri: st
 
 
 def test_tests_are_planned_for_the_code_as_it_was(server: CodeFuseServer, uri: str) -> None:
-    plan = asyncio.run(write_tests._plan(server, Target(uri, types.Range(START, START), 1)))
+    plan = asyncio.run(test_plans.tests_plan(server, Target(uri, types.Range(START, START), 1)))
     assert plan.subject.code == CODE
 
 
@@ -67,7 +68,7 @@ def test_code_is_explained_as_it_was(server: CodeFuseServer, uri: str, monkeypat
         raise InterruptedError
 
     async def ready() -> Any:
-        return SimpleNamespace(card=None)
+        return SimpleNamespace(card=SimpleNamespace(max_model_len=4096))
 
     monkeypatch.setattr(server, "connection", SimpleNamespace(wait=ready), raising=False)
     monkeypatch.setattr(explain, "model_format", lambda *given: None)

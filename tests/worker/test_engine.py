@@ -166,6 +166,35 @@ async def test_ghost_text_overtakes_a_running_chat(engine: Engine, steps: Steps)
         assert [Priority.GHOST_TEXT, Priority.CHAT] in after  # and the chat goes on beside it
 
 
+async def test_ghost_text_waits_for_one_step_at_most_whatever_chats_there_are(
+    engine: Engine, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three chats hold all the slots, reading long prompts and decoding, and five more wait."""
+    arrivals: list[int] = []  # how many passes had begun by then, the one in flight with them
+    submit = engine._submit
+
+    def note(sequences: Any) -> None:
+        with engine._wake:
+            arrivals.append(len(steps.priorities))
+            submit(sequences)
+
+    chats = [asyncio.ensure_future(answer(engine, request(f"# {n}\n{LONG}", max_tokens=600))) for n in range(8)]
+    async with asyncio.timeout(20):
+        while engine.load[0] < 3 or engine.load[1] < 5:
+            await asyncio.sleep(0.001)
+    monkeypatch.setattr(engine, "_submit", note)
+    for number in range(10):
+        await answer(engine, request(f"import os{number}\n", priority=Priority.GHOST_TEXT, max_tokens=3))
+    assert not any(chat.done() for chat in chats)
+    for arrival in arrivals:
+        waited = next(n for n, present in enumerate(steps.priorities[arrival:]) if Priority.GHOST_TEXT in present)
+        assert waited <= 1  # the pass that had been planned when it arrived
+    assert len(arrivals) == 10
+    for chat in chats:
+        chat.cancel()
+    await asyncio.gather(*chats, return_exceptions=True)
+
+
 async def test_a_chat_that_lost_its_slot_goes_on_where_it_was(loaded: LoadedModel) -> None:
     alone = Engine(loaded, num_slots=1)
     undisturbed, _ = await answer(alone, request(max_tokens=60))

@@ -3,6 +3,14 @@
 A client that wants the notifications sets `capabilities.experimental.codefuse`.
 """
 
-from codefuse_lsp.lsp.protocol import chat, edit, references, status, suggestions
+from codefuse_lsp.lsp.protocol import actions, chat, conversations, edit, references, status, suggestions
 
-CUSTOM = chat.METHODS | edit.METHODS | references.METHODS | status.METHODS | suggestions.METHODS
+CUSTOM = (
+    actions.METHODS
+    | chat.METHODS
+    | conversations.METHODS
+    | edit.METHODS
+    | references.METHODS
+    | status.METHODS
+    | suggestions.METHODS
+)
