@@ -67,6 +67,7 @@ def window(engine: ScriptedEngine, vsix: Path) -> Iterator[Workbench]:
             codefuse__server__environment={"PYTHONPATH": str(ROOT)},
             codefuse__endpoint=engine.endpoint,
             codefuse__completionAhead="off",
+            codefuse__verifyTests="off",
         )
         window.open()
         window.status("ready")
@@ -273,7 +274,7 @@ def test_an_explanation_is_shown_beside_the_code(window: Workbench, engine: Scri
 
 
 def test_tests_are_written_into_a_new_file_which_is_shown(window: Workbench, engine: ScriptedEngine) -> None:
-    engine.answers("", "def test_double():\n    assert double(2) == 4\n")
+    engine.answers("", "\n    assert double(2) == 4\n")  # the prompt has begun it
     window.show("double.py", "def double(x):\n    return 2 │* x\n")
     window.press("Control+.")
     window.wait(".action-widget .monaco-list-row", "CodeFuse: Write tests")
@@ -284,6 +285,79 @@ def test_tests_are_written_into_a_new_file_which_is_shown(window: Workbench, eng
     window.screenshot("tests-written")
     assert "assert double(2) == 4" in window.saved("test_double.py")
     window.run("View: Close All Editors")
+
+
+def test_an_action_changes_the_code_in_one_step(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", "def simple(x):\n    return bool(x)\n")
+    before = "def simple(x):\n    if x:\n        return True\n    return False\n"
+    window.show("simple.py", before.replace("simple", "│simple", 1))
+    window.press("Control+.")
+    window.wait(".action-widget .monaco-list-row", "CodeFuse: Simplify")
+    window.press("Escape")
+    window.run("CodeFuse: Simplify")
+    window.until(CODE, "texts.join().includes('bool(x)')")
+    assert window.saved("simple.py") == "def simple(x):\n    return bool(x)\n"
+    window.press("Control+z")
+    assert window.saved("simple.py") == before
+
+
+STACK = (
+    "class Stack:\n    def __init__(self):\n        self.items = []\n\n"
+    "    def push(self, item):\n        self.items.append(item)\n\n"
+    "    def pop(self):\n        return self.items.pop()\n"
+)
+NEW_STACK = (
+    'class Stack:\n    """Last in, first out."""\n\n    def __init__(self):\n        self.items = []\n\n'
+    "    def push(self, item):\n        self.items.append(item)\n\n"
+    '    def pop(self):\n        if not self.items:\n            raise IndexError("empty")\n'
+    "        return self.items.pop()\n"
+)
+DIFF = ".monaco-diff-editor"
+
+
+def propose_edit(window: Workbench, name: str) -> None:
+    """Have the stack rewritten, and wait for the difference."""
+    window.show(name, f"│{STACK}")
+    window.press("Control+Shift+End")
+    window.run("CodeFuse: Edit Selection")
+    window.wait(".quick-input-widget input:focus")
+    window.type("Say what it is, and refuse to pop nothing.")
+    window.press("Enter")
+    window.wait(f"{DIFF} .modified .view-line", "raise IndexError")
+    window.wait(".editor-actions [aria-label^='Accept All Changes']")
+
+
+def test_an_edit_is_shown_as_a_difference_and_accepted_in_one_step(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", *NEW_STACK.splitlines(keepends=True), pause_s=0.05)
+    propose_edit(window, "stack.py")
+    window.screenshot("edit")
+    assert window.folder.joinpath("stack.py").read_text("utf-8") == STACK
+    window.press("Control+Enter")
+    window.wait(DIFF, state="detached")
+    assert window.saved("stack.py") == NEW_STACK
+    window.press("Control+z")
+    assert window.saved("stack.py") == STACK
+
+
+def test_a_change_can_be_taken_out_of_an_edit(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", NEW_STACK)
+    propose_edit(window, "part.py")
+    window.do("click", selector=f"{DIFF} .modified .view-line", text="raise IndexError")
+    window.press("Control+Backspace")
+    window.until(f"{DIFF} .modified .view-line", "!texts.join().includes('raise IndexError')")
+    window.press("Control+Enter")
+    window.wait(DIFF, state="detached")
+    saved = window.saved("part.py")
+    assert "Last in, first out" in saved and "raise IndexError" not in saved
+
+
+def test_an_edit_that_is_discarded_changes_nothing(window: Workbench, engine: ScriptedEngine) -> None:
+    engine.answers("", NEW_STACK)
+    propose_edit(window, "same.py")
+    window.run("CodeFuse: Discard All Changes")
+    window.wait(DIFF, state="detached")
+    window.wait(".tab.active", "same.py")
+    assert window.saved("same.py") == STACK
 
 
 # chat
@@ -411,6 +485,86 @@ def test_a_selection_becomes_a_chip_and_is_told_to_the_model(
     chat.wait(".turn.human .chip", "chip.py")
 
 
+def test_code_of_an_answer_is_applied_after_a_look_at_the_difference(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", f"```python queue.py\n{NEW_STACK}```\n")
+    window.show("queue.py", f"{STACK}│")
+    window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
+    chat.ask("Make it safe.")
+    chat.answered()
+    window.do("click", view=1, selector=".code .wide", text="Apply")
+    window.wait(f"{DIFF} .modified .view-line", "raise IndexError")
+    window.screenshot("apply")
+    window.run("CodeFuse: Accept All Changes")
+    window.wait(DIFF, state="detached")
+    assert window.saved("queue.py") == NEW_STACK
+
+
+def test_files_and_commands_are_completed_while_a_question_is_typed(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    window.show("wheel.py", "│def turn():\n    return 1\n")
+    window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
+    window.type("/")
+    commands = chat.until(".suggestion .label", "texts.length > 3")
+    assert any("explain" in command for command in commands)
+    window.screenshot("commands")
+    window.press("Escape", "Backspace")
+    window.type("What does @whe")
+    chat.until(".suggestion", "texts[0] && texts[0].includes('wheel.py')")
+    window.press("Tab")
+    chat.wait(".composer .chip", "wheel.py")
+    engine.answers("", "It turns.")
+    chat.ask("do?")
+    assert "It turns." in chat.answered()
+    assert "return 1" in engine.prompts[-1]
+
+
+def test_another_answer_and_another_question_are_branches(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", "First answer.")
+    chat.ask("Which one?")
+    chat.answered()
+    engine.answers("", "Second answer.")
+    window.do("click", view=1, selector=".turn.bot [aria-label='Answer again']")
+    chat.wait(".branches", "2/2")
+    assert "Second answer." in chat.answered()
+    window.do("click", view=1, selector=".turn.bot [aria-label='The one before']")
+    chat.until(".turn.bot", "texts.at(-1).includes('First answer.')")
+    window.do("hover", view=1, selector=".turn.human")
+    window.do("click", view=1, selector=".turn.human [aria-label='Ask something else here']")
+    engine.answers("", "Third answer.")
+    window.do("fill", view=1, selector=".turn.human textarea", value="Which other one?")
+    window.press("Enter")
+    chat.until(".turn.bot", "texts.at(-1) && texts.at(-1).includes('Third answer.')")
+    chat.wait(".turn.human .branches", "2/2")
+    assert "Which other one?" in engine.prompts[-1] and "Which one?" not in engine.prompts[-1]
+
+
+def test_conversations_are_found_by_what_was_said_and_survive_a_reload(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", "The walrus operator assigns.")
+    chat.ask("What is a walrus?")
+    chat.answered()
+    window.open()
+    window.status("ready")
+    window.run("CodeFuse: Open Chat")
+    chat.until(".turn.bot", "texts.join().includes('walrus operator')")
+    chat.begin()
+    window.run("CodeFuse: Conversations")
+    window.wait(".quick-input-widget input:focus")
+    window.type("operator")
+    window.until(".quick-input-list .monaco-list-row", "texts.length == 1 && texts[0].includes('walrus')")
+    window.screenshot("conversations")
+    window.press("ArrowDown", "Enter")
+    chat.until(".turn.bot", "texts.join().includes('walrus operator')")
+
+
 def test_ten_thousand_words_are_drawn_without_a_long_frame(
     window: Workbench, engine: ScriptedEngine, chat: Chat
 ) -> None:
@@ -435,7 +589,9 @@ def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: S
         assert chat.evaluate("return document.querySelector('#question').value") == "Are you there?"
     finally:
         engine.begin()
-    chat.window.status("ready")
+    engine.answers("", "Now I am.")
+    chat.window.press("Enter")  # the question is still there
+    assert "Now I am." in chat.answered()
 
 
 THEMES = ("Default Light Modern", "Default Dark Modern", "Default High Contrast", "Default High Contrast Light")

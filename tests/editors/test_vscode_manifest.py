@@ -10,6 +10,7 @@ import pytest
 
 from codefuse_lsp import config
 from codefuse_lsp.config import Scope
+from codefuse_lsp.lsp.features import build
 from tests.editors import vscode_settings
 from tests.editors.vscode_settings import MANIFEST, camel_case
 
@@ -58,6 +59,13 @@ def test_every_command_that_is_declared_exists() -> None:
     named = set(re.findall(r"'(codefuse\.[\w.]+)'", (FOLDER / "src" / "commands.ts").read_text("utf-8")))
     assert declared <= named
     assert {binding["command"] for binding in manifest()["contributes"]["keybindings"]} <= named
+
+
+def test_no_command_is_called_as_one_of_the_servers() -> None:
+    """The client registers those of the server under their own names, and a name can be registered once."""
+    servers = set(build(config.Settings()).protocol.fm.commands)
+    declared = {command["command"] for command in manifest()["contributes"]["commands"]}
+    assert len(servers) > 5 and not servers & declared
 
 
 def test_what_is_installed_comes_from_wherever_npm_is_told_to_look() -> None:

@@ -48,6 +48,8 @@ export function activate(context: vscode.ExtensionContext): void {
   register(Command.why, () => whyNoSuggestion(running, views))
   register(Command.inspectPrompt, () => inspectPrompt(running, views))
   register(Command.explain, () => carryOut('refactor.codefuse.explain'))
+  register(Command.document, () => carryOut('refactor.codefuse.document'))
+  register(Command.simplify, () => carryOut('refactor.rewrite.codefuse.simplify'))
   register(Command.writeTests, () => carryOut('refactor.codefuse.tests'))
   register(Command.suggestNames, () => suggestNames(running))
   register(Command.commitMessage, (source) => writeCommitMessage(running, source))
