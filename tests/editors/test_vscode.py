@@ -381,9 +381,11 @@ class Chat:
         return self.window.until(selector, test, view=1)
 
     def ask(self, question: str) -> None:
+        """Ask, and wait until the question stands in the conversation; the answer may be there as well by then."""
+        asked = self.window.do("count", view=1, selector=".turn.human")
         self.window.type(question)
         self.window.press("Enter")
-        self.wait(".turn.bot.writing")
+        self.until(".turn.human", f"texts.length == {asked + 1}")
 
     def answered(self) -> str:
         """Wait for the whole answer and return it as it is drawn."""
@@ -583,8 +585,7 @@ def test_ten_thousand_words_are_drawn_without_a_long_frame(
 def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: ScriptedEngine, chat: Chat) -> None:
     engine.end()
     try:
-        chat.window.type("Are you there?")
-        chat.window.press("Enter")
+        chat.ask("Are you there?")
         chat.wait(".error")
         assert chat.evaluate("return document.querySelector('#question').value") == "Are you there?"
     finally:

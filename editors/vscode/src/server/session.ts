@@ -94,7 +94,8 @@ export class Session implements vscode.Disposable {
   async request<Result>(method: string, params: unknown, token?: vscode.CancellationToken): Promise<Result> {
     const client = await this.ready()
     try {
-      return await client.sendRequest<Result>(method, params, token)
+      // a token that is not there would be sent as a second parameter
+      return await client.sendRequest<Result>(method, params, ...(token ? [token] : []))
     } catch (error) {
       if (codeOf(error) === METHOD_NOT_FOUND)
         throw new Error('This version of codefuse-lsp cannot do that; upgrade it.')
