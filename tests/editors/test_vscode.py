@@ -553,7 +553,7 @@ def test_conversations_are_found_by_what_was_said_and_survive_a_reload(
     engine.answers("", "The walrus operator assigns.")
     chat.ask("What is a walrus?")
     chat.answered()
-    window.open()
+    window.do("reload")
     window.status("ready")
     window.run("CodeFuse: Open Chat")
     chat.until(".turn.bot", "texts.join().includes('walrus operator')")
@@ -582,17 +582,16 @@ def test_ten_thousand_words_are_drawn_without_a_long_frame(
     assert longest[0] < LONGEST_FRAME_MS
 
 
-def test_what_fails_is_said_in_a_sentence_and_the_question_is_not_lost(engine: ScriptedEngine, chat: Chat) -> None:
+def test_what_fails_is_said_in_a_sentence_and_can_be_asked_again(engine: ScriptedEngine, chat: Chat) -> None:
     engine.end()
     try:
         chat.ask("Are you there?")
-        chat.wait(".error")
-        assert chat.evaluate("return document.querySelector('#question').value") == "Are you there?"
+        chat.wait(".error", "Nothing answers")
     finally:
         engine.begin()
     engine.answers("", "Now I am.")
-    chat.window.press("Enter")  # the question is still there
-    assert "Now I am." in chat.answered()
+    chat.window.do("click", view=1, selector=".turn.bot [aria-label='Answer again']")
+    chat.until(".turn.bot", "texts.length == 1 && texts[0].includes('Now I am.')")
 
 
 THEMES = ("Default Light Modern", "Default Dark Modern", "Default High Contrast", "Default High Contrast Light")
@@ -608,7 +607,7 @@ const behind = (element) => {
     const found = channels(getComputedStyle(one).backgroundColor)
     if (found.length < 4 || found[3] > 0.9) return found
   }
-  return document.body.classList.contains('vscode-light') ? [255, 255, 255] : [0, 0, 0]
+  return document.body.className.includes('light') ? [255, 255, 255] : [0, 0, 0]
 }
 const seen = [...document.querySelectorAll('.markdown p, .code code, .code code span, .who span, .human .text')]
 return seen.map((element) => {

@@ -52,6 +52,9 @@ const commands = {
     page.setDefaultTimeout(patience)
     await page.goto(url, { waitUntil: 'domcontentloaded' })
   },
+  async reload() {
+    await page.reload({ waitUntil: 'domcontentloaded' })
+  },
   async wait(command) {
     await found(command).first().waitFor({ state: command.state ?? 'visible', timeout: command.patience ?? patience })
   },
