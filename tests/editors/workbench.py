@@ -66,12 +66,12 @@ def is_installed() -> bool:
 
 
 class Workbench:
-    """One editor window; a context manager that leaves no process behind."""
+    """One editor window; a context manager that leaves no process behind, and nothing of its home."""
 
-    def __init__(self, home: Path, vsix: Path, environment: Json | None = None) -> None:
+    def __init__(self, home: Path, vsix: Path, artifacts: Path, environment: Json | None = None) -> None:
         self.home = home  # for all that the editor writes; new for each, since unsaved texts come back
         self.folder = home / "work"
-        self.artifacts = Path(os.environ.get("CODEFUSE_ARTIFACTS", home / "artifacts"))
+        self.artifacts = Path(os.environ.get("CODEFUSE_ARTIFACTS", artifacts))
         self._vsix = vsix
         self._environment = {**os.environ, **(environment or {})}
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -111,6 +111,7 @@ class Workbench:
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()
+        shutil.rmtree(self.home, ignore_errors=True)
 
     @property
     def _command(self) -> list[str | Path]:
@@ -214,10 +215,6 @@ class Workbench:
     def ghost(self) -> str:
         """Wait for ghost text and return it as it is drawn."""
         return "".join(self.until(GHOST, "texts.join('').trim()"))
-
-    def no_ghost(self) -> None:
-        """Wait until no ghost text is seen."""
-        self.until(GHOST, "!texts.join('').trim()")
 
     def lines(self) -> list[str]:
         """Return the lines of the editor as they are drawn."""
