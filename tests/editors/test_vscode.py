@@ -250,15 +250,15 @@ def test_the_menu_tells_of_the_model_and_what_can_be_done(window: Workbench) -> 
     window.press("Escape")
 
 
-def test_the_extension_is_up_at_once(window: Workbench) -> None:
+def test_the_editor_tells_how_long_the_extension_took_to_be_up(window: Workbench) -> None:
+    """Kept with the artifacts rather than held to a limit: a busy machine makes it long, and no behaviour wrong."""
     window.run("Developer: Show Running Extensions")
-    (said,) = window.until(
-        ".runtime-extensions-editor .extension:has(.name)",
-        "texts = texts.filter(text => /CodeFuse/.test(text) && /\\d ?ms/.test(text)).slice(0, 1), texts.length",
-    )[:1] or [""]
+    rows = window.until(".extension", "texts.some(text => /CodeFuse/.test(text) && /\\d ?ms/.test(text))")
     window.screenshot("running-extensions")
-    window.press("Control+w")
-    assert said is not None
+    (row,) = [row for row in rows if "CodeFuse" in row]
+    (window.artifacts / "activation.txt").write_text(row)
+    window.press("Escape")
+    window.wait(".extension", state="detached")
 
 
 # actions
@@ -271,7 +271,7 @@ def test_an_explanation_is_shown_beside_the_code(window: Workbench, engine: Scri
     seen = window.until(".markdown-body", "texts.join().includes('how high')", view=1)
     assert "explained.py" in seen[0] and "return width * height" in seen[0]
     window.screenshot("explanation")
-    window.run("View: Close All Editors")
+    window.close_editors()
 
 
 def test_tests_are_written_into_a_new_file_which_is_shown(window: Workbench, engine: ScriptedEngine) -> None:
@@ -285,7 +285,7 @@ def test_tests_are_written_into_a_new_file_which_is_shown(window: Workbench, eng
     window.wait(".tab.active", "test_double.py")
     window.screenshot("tests-written")
     assert "assert double(2) == 4" in window.saved("test_double.py")
-    window.run("View: Close All Editors")
+    window.close_editors()
 
 
 def test_an_action_changes_the_code_in_one_step(window: Workbench, engine: ScriptedEngine) -> None:
@@ -399,7 +399,7 @@ class Chat:
 
 @pytest.fixture
 def chat(window: Workbench) -> Chat:
-    window.run("View: Close All Editors")
+    window.close_editors()
     chat = Chat(window)
     chat.begin()
     return chat

@@ -206,6 +206,13 @@ class Workbench:
         self.wait(".quick-input-list .monaco-list-row.focused", title)
         self.press("Enter")
 
+    def close_editors(self) -> None:
+        """Save and close all that is open."""
+        self.run("File: Save All Files")
+        self.wait(".tab.dirty", state="detached")
+        self.run("View: Close All Editors")
+        self.wait(".tab", state="detached")
+
     def saved(self, name: str) -> str:
         """Save the file that is open and return what stands in it."""
         self.press("Control+s")

@@ -27,10 +27,17 @@ export interface Run {
   status: (status: Status) => void
 }
 
+/** The client, without its own messages about failures: the status bar and the session tell of them, once. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false)
+  }
+}
+
 export function newClient(run: Run): LanguageClient {
   const env = { ...process.env, ...run.environment }
   const executable = { command: run.command, args: [], options: { cwd: homedir(), env } } // not the workspace's folder
-  const client = new LanguageClient('codefuse', 'CodeFuse', executable, {
+  const client = new QuietClient('codefuse', 'CodeFuse', executable, {
     documentSelector: DOCUMENTS,
     outputChannel: run.log,
     revealOutputChannelOn: RevealOutputChannelOn.Never, // errors are told in a sentence, see extension.ts

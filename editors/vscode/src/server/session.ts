@@ -12,7 +12,8 @@ export type Phase = 'starting' | 'running' | 'waiting' | 'absent' | 'failed' | '
 
 const METHOD_NOT_FOUND = -32601
 const SERVER_GONE = [-32097, -32096] // what was asked of a server that ended, in vscode-jsonrpc
-const STOP_MS = 2_000 // for a server that is told to leave, and for one that starts to have started
+const STOP_MS = 2_000 // for a server that is told to leave
+const START_MS = 10_000 // for one that is to be stopped to have started
 
 export class Session implements vscode.Disposable {
   phase: Phase = 'stopped'
@@ -81,7 +82,7 @@ export class Session implements vscode.Disposable {
     const client = this.client
     this.client = undefined
     this.enter('stopped', 'The language server has been stopped.')
-    await Promise.race([this.starting?.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, STOP_MS))])
+    await Promise.race([this.starting?.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, START_MS))])
     await client?.stop(STOP_MS).catch(() => undefined) // one that does not leave is ended by the client
     await client?.dispose().catch(() => undefined)
   }
