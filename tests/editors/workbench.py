@@ -186,16 +186,25 @@ class Workbench:
 
     def go_to(self, name: str, line: int = 1, column: int = 1) -> None:
         """Open a file of the folder with the cursor at a place."""
-        self.do("focus")
-        self.press("Control+p")
-        self.wait(".quick-input-widget input:focus")
-        self.type(name)
-        self.wait(".quick-input-list .monaco-list-row.focused", Path(name).name)
+        eventually(lambda: self._is_found(name))
         self.type(f":{line}:{column}")
         self.wait(".quick-input-list .monaco-list-row.focused", Path(name).name)
         self.press("Enter")
         self.wait(".tab.active", Path(name).name)
         self.until(".statusbar-item[id='status.editor.selection']", f"texts.join().includes('Ln {line}, Col {column}')")
+
+    def _is_found(self, name: str) -> bool:
+        """Look a file up, and return whether it is there: the search can be older than a new file."""
+        self.do("focus")
+        self.press("Control+p")
+        self.wait(".quick-input-widget input:focus")
+        self.type(name)
+        file = Path(name).name
+        test = f"texts.length && (texts[0].includes('{file}') || /^No matching/.test(texts[0]))"
+        (first, *_) = self.until(".quick-input-list .monaco-list-row", test)
+        if file not in first:
+            self.press("Escape")
+        return file in first
 
     def run(self, title: str) -> None:
         """Run a command by its title."""
