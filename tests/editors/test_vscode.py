@@ -165,6 +165,7 @@ def test_an_engine_that_is_gone_is_told_of_and_taken_up_again_when_it_is_back(
     try:
         window.show("gone.py", "│\n")
         window.type("x = ", delay_ms=30)
+        window.run("Trigger Inline Suggestion")  # who does not ask does not find out
         window.wait(f"{STATUS}:not([aria-label*='ready' i])")
         window.screenshot("engine-gone")
     finally:
