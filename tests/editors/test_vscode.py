@@ -645,9 +645,11 @@ def test_the_real_small_model_completes_and_chats(vsix: Path, smollm2: Path, tmp
     home.joinpath("run").mkdir(mode=0o700)
     try:
         with Workbench(home, vsix, tmp_path, environment) as window:
+            window.workspace_settings(codefuse__completionTimeout=120)  # on a busy machine
             started(window, codefuse__model=str(smollm2))
             window.show("rectangle.py", "def rectangle_area(width, height):\n    return│\n")
             window.type(" ")
+            window.run("Trigger Inline Suggestion")
             assert "width * height" in window.ghost()
             window.screenshot("real-model-ghost-text")
             chat = Chat(window)
