@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -643,20 +644,18 @@ def test_the_real_small_model_completes_and_chats(vsix: Path, smollm2: Path, tmp
     home = Path(tempfile.mkdtemp(prefix="cf-"))
     environment = {**places(home), "XDG_RUNTIME_DIR": str(home / "run")}
     home.joinpath("run").mkdir(mode=0o700)
-    try:
-        with Workbench(home, vsix, tmp_path, environment) as window:
-            window.workspace_settings(codefuse__completionTimeout=120)  # on a busy machine
-            started(window, codefuse__model=str(smollm2))
-            window.show("rectangle.py", "def rectangle_area(width, height):\n    return│\n")
-            window.type(" ")
-            window.run("Trigger Inline Suggestion")
-            assert "width * height" in window.ghost()
-            window.screenshot("real-model-ghost-text")
-            chat = Chat(window)
-            chat.begin()
-            chat.ask("Say hello.")
-            assert len(chat.answered().split()) > 2
-            window.screenshot("real-model-chat")
-    finally:
-        stopping = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
-        subprocess.run([SERVER, "stop"], env=stopping, check=False, timeout=60, capture_output=True)
+    stopping = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+    with Workbench(home, vsix, tmp_path, environment) as window, ExitStack() as afterwards:
+        afterwards.callback(subprocess.run, [SERVER, "stop"], env=stopping, timeout=60, capture_output=True)
+        window.workspace_settings(codefuse__completionTimeout=120)  # on a busy machine
+        started(window, codefuse__model=str(smollm2))
+        window.show("rectangle.py", "def rectangle_area(width, height):\n    return│\n")
+        window.type(" ")
+        window.run("Trigger Inline Suggestion")
+        assert "width * height" in window.ghost()
+        window.screenshot("real-model-ghost-text")
+        chat = Chat(window)
+        chat.begin()
+        chat.ask("Say hello.")
+        assert len(chat.answered().split()) > 2
+        window.screenshot("real-model-chat")
