@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from lsprotocol import types
 
@@ -30,7 +31,7 @@ class Views:
 
     def __init__(self, server: CodeFuseServer) -> None:
         self._server = server
-        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._texts: OrderedDict[str, str] = OrderedDict()  # by name
 
     def register(self) -> None:
         """Answer for the content of `codefuse:` documents."""
@@ -39,12 +40,12 @@ class Views:
         async def content(
             ls: CodeFuseServer, params: types.TextDocumentContentParams
         ) -> types.TextDocumentContentResult:
-            return types.TextDocumentContentResult(self._texts.get(params.uri, "This view has been closed."))
+            return types.TextDocumentContentResult(self._texts.get(_name(params.uri), "This view has been closed."))
 
     def open(self, name: str) -> View:
         """Begin a view; `name` is its file name without the ending."""
-        view = View(self._server, self._texts, f"{SCHEME}:///{name}-{time.time_ns() // 1_000_000}.md")
-        self._texts[view.uri] = ""
+        view = View(self._server, self._texts, f"{SCHEME}:///{quote(name, safe='')}-{time.time_ns() // 1_000_000}.md")
+        self._texts[_name(view.uri)] = ""
         while len(self._texts) > KEPT:
             self._texts.popitem(last=False)
         return view
@@ -62,7 +63,7 @@ class View:
 
     async def update(self, text: str) -> None:
         """Take the text so far; clients that can show it growing do."""
-        self._texts[self.uri] = text
+        self._texts[_name(self.uri)] = text
         if not _reads_content(self._server.client_capabilities):
             return
         if not self._shown:
@@ -90,6 +91,11 @@ class View:
         params = types.TextDocumentContentRefreshParams(self.uri)
         question = asyncio.ensure_future(self._server.workspace_text_document_content_refresh_async(params))
         question.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
+
+
+def _name(uri: str) -> str:
+    """Return what tells one view from another; clients write the slashes before it as they like (VS Code: one)."""
+    return unquote(uri.rpartition("/")[2])
 
 
 def _write(name: str, text: str) -> Path:

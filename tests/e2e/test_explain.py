@@ -83,6 +83,8 @@ async def test_a_client_that_reads_content_sees_the_view_grow(open_window: OpenW
     whole = (await window.request("workspace/textDocumentContent", {"uri": uri}))["text"]
     assert whole.endswith("It multiplies width by height.")
     assert await window.told("workspace/textDocumentContent/refresh") == {"uri": uri}
+    for same in (uri.replace(":///", ":/"), uri.replace("-", "%2D")):  # as VS Code writes it, and others may
+        assert (await window.request("workspace/textDocumentContent", {"uri": same}))["text"] == whole
     assert len(window.heard["window/showDocument"]) == 1
 
 

@@ -1,0 +1,214 @@
+// The chat in the side bar: the page, what it asks for, and what it is told.
+import * as vscode from 'vscode'
+
+import type { Applying } from '../proposals/applying'
+import { type CompletionItem, Method } from '../protocol'
+import type { Session } from '../server/session'
+import { exportConversation, pickConversation } from './history'
+import type { Chip, FromView, SlashCommand, ToView } from './messages'
+import { pageOf } from './page'
+import { fileChip, isCode, openReference, pickFile, selectionChip } from './references'
+import { Talk } from './talk'
+
+export const VIEW = 'codefuse.chat'
+const LAST = 'codefuse.lastConversation' // in the workspace's state
+
+export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
+  private view: vscode.WebviewView | undefined
+  private readonly talk: Talk
+  private editor = vscode.window.activeTextEditor // the last one: while the chat has the focus there is none
+  private unsent: ToView[] = [] // for a page that is not there yet
+  private loaded = false
+  private readonly listening: vscode.Disposable
+
+  constructor(
+    private readonly session: Session,
+    private readonly applying: Applying,
+    private readonly context: vscode.ExtensionContext,
+  ) {
+    this.talk = new Talk(session, (message) => {
+      this.say(message)
+      this.keep()
+    })
+    this.listening = vscode.Disposable.from(
+      session.onChange(() => this.say({ type: 'status', word: this.statusWord() })),
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        if (editor) this.editor = editor
+        this.tellSelection()
+      }),
+      vscode.window.onDidChangeTextEditorSelection(
+        ({ textEditor }) => textEditor === this.editor && this.tellSelection(),
+      ),
+      vscode.window.registerWebviewViewProvider(VIEW, this, { webviewOptions: { retainContextWhenHidden: true } }),
+    )
+  }
+
+  dispose(): void {
+    this.talk.stop()
+    this.listening.dispose()
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    const dist = vscode.Uri.joinPath(this.context.extensionUri, 'dist')
+    this.view = view
+    this.loaded = false
+    view.webview.options = { enableScripts: true, localResourceRoots: [dist] }
+    view.webview.onDidReceiveMessage((message: FromView) => this.hear(message))
+    view.onDidDispose(() => (this.view = undefined))
+    view.webview.html = pageOf(view.webview, dist)
+  }
+
+  /** Show the chat with the cursor in the question. */
+  async focus(): Promise<void> {
+    await vscode.commands.executeCommand(`${VIEW}.focus`)
+    this.later({ type: 'focus' })
+  }
+
+  async newConversation(): Promise<void> {
+    this.talk.begin()
+    await this.focus()
+  }
+
+  async history(): Promise<void> {
+    const id = await pickConversation(this.session, (gone) => gone === this.talk.id && this.talk.begin())
+    if (!id) return
+    await this.talk.open(id)
+    await this.focus()
+  }
+
+  async exportAll(): Promise<void> {
+    if (this.talk.id) await exportConversation(this.session, this.talk.id)
+    else void vscode.window.showInformationMessage('Nothing has been said in this conversation.')
+  }
+
+  /** Make the selection, or the whole file where nothing is selected, a reference of the next question. */
+  async addSelection(): Promise<void> {
+    const editor = vscode.window.activeTextEditor ?? this.editor
+    if (!editor || !isCode(editor.document.uri)) return
+    await this.add(selectionChip(editor) ?? fileChip(editor.document.uri))
+  }
+
+  async addFile(uri?: vscode.Uri): Promise<void> {
+    const chip = uri instanceof vscode.Uri ? fileChip(uri) : await pickFile()
+    if (chip) await this.add(chip)
+  }
+
+  private async add(chip: Chip): Promise<void> {
+    await this.focus()
+    this.later({ type: 'chip', chip })
+  }
+
+  private hear(message: FromView): unknown {
+    return this.answer(message).catch((error: unknown) => {
+      if (!(error instanceof vscode.CancellationError)) void vscode.window.showErrorMessage((error as Error).message)
+    })
+  }
+
+  private async answer(message: FromView): Promise<unknown> {
+    switch (message.type) {
+      case 'ready':
+        return this.begin()
+      case 'ask':
+        return this.talk.ask(message.text, message.references)
+      case 'stop':
+        return this.talk.stop()
+      case 'regenerate':
+        return this.talk.regenerate(message.turnId)
+      case 'edit':
+        return this.talk.edit(message.turnId, message.text, message.references)
+      case 'branch':
+        return this.talk.id && this.talk.open(this.talk.id, message.turnId)
+      case 'earlier':
+        return this.talk.showEarlier()
+      case 'complete':
+        return this.complete(message)
+      case 'copy':
+        return vscode.env.clipboard.writeText(message.text)
+      case 'insert':
+        return this.applying.insert(message.code, this.editor)
+      case 'apply':
+        return this.applying.apply(message.code, message.language, message.path, this.editor)
+      case 'newFile':
+        return newFile(message.code, message.language)
+      case 'openLink':
+        return openLink(message.href)
+      case 'openReference':
+        return openReference(message.reference)
+      case 'pickFile':
+        return this.addFile()
+    }
+  }
+
+  /** The page is there: tell it where the conversation stands, after a reload of the window, too. */
+  private async begin(): Promise<void> {
+    this.loaded = true
+    for (const message of this.unsent.splice(0)) this.say(message)
+    const last = this.context.workspaceState.get<string>(LAST)
+    this.say({ type: 'status', word: this.statusWord() })
+    this.tellSelection()
+    if (this.talk.id || this.talk.isRunning || !last) this.talk.showAll()
+    else await this.talk.open(last).catch(() => this.talk.showAll()) // it may have been deleted
+    const commands = await this.session.request<SlashCommand[]>(Method.chatCommands, null).catch(() => [])
+    this.say({ type: 'commands', commands })
+  }
+
+  /** Remember which conversation is open, for when the window is loaded again. */
+  private keep(): void {
+    const { workspaceState } = this.context
+    if (workspaceState.get(LAST) !== this.talk.id) void workspaceState.update(LAST, this.talk.id)
+  }
+
+  private async complete({ id, text, offset }: FromView & { type: 'complete' }): Promise<void> {
+    const editor = this.editor
+    const where = editor && isCode(editor.document.uri) ? { textDocument: { uri: editor.document.uri.toString() } } : {}
+    const range = editor && where.textDocument && !editor.selection.isEmpty ? { range: asRange(editor.selection) } : {}
+    const params = { text, offset, ...where, ...range }
+    const found = await this.session
+      .request<{ items: CompletionItem[] }>(Method.chatComplete, params)
+      .catch(() => undefined)
+    this.say({ type: 'completions', id, items: found?.items ?? [] })
+  }
+
+  private tellSelection(): void {
+    this.say({ type: 'selection', chip: selectionChip(this.editor) })
+  }
+
+  private statusWord(): string {
+    const { phase, word, status } = this.session
+    if (phase !== 'running') return word
+    if (!status || status.state === 'ready') return status?.queuePosition ? `${status.queuePosition} ahead of you` : ''
+    return status.message
+  }
+
+  private say(message: ToView): void {
+    if (this.loaded) void this.view?.webview.postMessage(message)
+  }
+
+  /** Say something as soon as there is a page. */
+  private later(message: ToView): void {
+    if (this.loaded && this.view) this.say(message)
+    else this.unsent.push(message)
+  }
+}
+
+function asRange({ start, end }: vscode.Selection): object {
+  return { start: { line: start.line, character: start.character }, end: { line: end.line, character: end.character } }
+}
+
+async function newFile(content: string, named: string): Promise<void> {
+  const known = await vscode.languages.getLanguages()
+  const language = known.includes(named) ? { language: named } : {}
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content, ...language }))
+}
+
+/** Follow a link of an answer: to a page, after the editor has asked, or to a file of the workspace. */
+async function openLink(href: string): Promise<void> {
+  if (/^(https?|mailto):/i.test(href)) {
+    await vscode.env.openExternal(vscode.Uri.parse(href, true))
+    return
+  }
+  const [path, line] = href.replace(/^file:\/\//, '').split(/[#:]L?(?=\d+$)/)
+  const [file] = path ? await vscode.workspace.findFiles(path.replace(/^[./\\]+/, ''), undefined, 1) : []
+  const at = new vscode.Position(Math.max(0, Number(line ?? 1) - 1), 0)
+  if (file) await vscode.window.showTextDocument(file, { selection: new vscode.Range(at, at) })
+}
