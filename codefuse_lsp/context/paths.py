@@ -118,8 +118,8 @@ class Paths:
             while places := list(islice(walk, CHUNK)):
                 index.chunks.append(Chunk.of(places))
         finally:
-            index.took, index.is_built = self._clock() - index.began, True
             with self._lock:
+                index.took, index.is_built = self._clock() - index.began, True
                 if self._index.folders == index.folders:
                     self._index, self._is_building = index, False
             news.set()

@@ -20,7 +20,7 @@ from codefuse_lsp.worker.healing import VocabularyIndex
 from codefuse_lsp.worker.kv_cache import SlotPool
 from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.loader import LoadedModel
-from codefuse_lsp.worker.mishaps import Mishap, read_mishap
+from codefuse_lsp.worker.mishaps import Mishap, place_of, read_mishap
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 from codefuse_lsp.worker.scheduler import QueueFull, Scheduler, Step
 from codefuse_lsp.worker.scored import ScoredText
@@ -269,7 +269,7 @@ class Engine:
     def _mishap(self, step: Step[Sequence], error: Exception) -> None:
         """Go on after a pass that failed, if that is possible."""
         kind = read_mishap(error)
-        log.error("a step failed: %s (%s)", type(error).__name__, kind.name.lower())
+        log.error("a step failed: %s (%s) at %s", type(error).__name__, kind.name.lower(), place_of(error))
         if kind is Mishap.OUT_OF_MEMORY and self._chunk > SMALLEST_CHUNK:
             self._chunk //= 2
             self.notice = f"Memory ran short: cached text was dropped, prompts are read {self._chunk} tokens at a time."

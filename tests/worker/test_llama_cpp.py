@@ -113,7 +113,7 @@ async def test_usage_tells_what_was_cached(engine: LlamaCppEngine) -> None:
     assert second.usage is not None
     assert first.usage.completion_tokens == 12
     assert second.usage.cached_tokens >= first.usage.prompt_tokens - 1
-    held, capacity = engine.kv_tokens
+    held, capacity, *_ = engine.kv_tokens
     assert 0 < held <= capacity == 4 * 1024
 
 
