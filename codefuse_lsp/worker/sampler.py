@@ -20,7 +20,9 @@ def choose(logits: torch.Tensor, temperature: float, top_p: float, generator: to
     """
     if temperature <= 0:
         return int(logits.argmax())
-    probabilities = (logits.double() / temperature).softmax(-1).cpu()  # (V,)
+    # The best is 0, and stays so however near to 0 the temperature is: infinity would have no probability.
+    below = logits.double() - logits.max()  # (V,)
+    probabilities = (below / temperature).softmax(-1).cpu()  # (V,)
     if top_p < 1:
         ordered, order = probabilities.sort(descending=True, stable=True)  # (V,), (V,)
         outside = ordered.cumsum(-1) - ordered >= top_p  # (V,): what stands before already reaches top_p
