@@ -24,7 +24,7 @@ from codefuse_lsp.worker.mishaps import Mishap, place_of, read_mishap
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 from codefuse_lsp.worker.scheduler import QueueFull, Scheduler, Step
 from codefuse_lsp.worker.scored import ScoredText
-from codefuse_lsp.worker.sequence import Drafter, Sequence
+from codefuse_lsp.worker.sequence import Drafter, Sequence, check_length
 from codefuse_lsp.worker.speculation import PromptLookup
 
 PREFILL_CHUNK = {"cuda": 512, "mps": 512, "cpu": 256}  # tokens of a prompt read in one pass
@@ -83,7 +83,7 @@ class Engine:
         """
         tokenizer = self.loaded.tokenizer
         ids = await asyncio.to_thread(tokenizer.encode, request.prompt + request.forced, request.add_special_tokens)
-        self._check_length(ids, request)
+        check_length(ids, request, self.loaded.max_model_len)
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[Chunk | Exception] = asyncio.Queue()
 
@@ -119,17 +119,6 @@ class Engine:
         self._runner.close()
         self._drop_caches()
 
-    def _check_length(self, ids: list[int], request: GenerationRequest) -> None:
-        room = self.loaded.max_model_len - request.max_tokens
-        if not ids:
-            raise RequestRefused("The prompt is empty; nothing can be continued.", 400)
-        if len(ids) > room:
-            raise RequestRefused(
-                f"The prompt has {len(ids)} tokens and {request.max_tokens} are asked for, which is more than the "
-                f"model's context of {self.loaded.max_model_len}. Send less, or raise the setting context_length.",
-                400,
-            )
-
     def _submit(self, sequences: list[Sequence]) -> None:
         with self._wake:
             if self._closing:
@@ -162,7 +151,7 @@ class Engine:
         Those in `keep` are in the middle of a pass, and stay even when they are cancelled.
         """
         with self._wake:
-            while wait and not self._news and not any(self.load):
+            while wait and not (self._news or self._closing or any(self.load)):
                 self._wake.wait()
             arrived, self._arrived, self._news = self._arrived, [], False
         for sequence in self._scheduler.drop_cancelled(keep):
@@ -258,13 +247,14 @@ class Engine:
         while True:
             self._receive(wait=False, keep=busy - {reader})
             self._admit()
-            if self._closing or any(sequence.slot is None for sequence in here.sequences):
+            if self._closing or here.spoiled:
                 raise Abandoned
             step = self._scheduler.schedule(reader.priority, busy)
             if step is None:
                 break
             self._step(step)
-        self._news = any(sequence.cancelled for sequence in busy)  # those are let go when this pass is over
+        if any(sequence.cancelled for sequence in busy):
+            self._news = True  # those are let go when this pass is over
 
     def _mishap(self, step: Step[Sequence], error: Exception) -> None:
         """Go on after a pass that failed, if that is possible."""
@@ -290,9 +280,12 @@ class Engine:
         self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:
-        if sequence.slot is not None:
-            self._slots.release(sequence.slot, sequence.num_prompt)
-            sequence.slot = None
+        if sequence.slot is None:
+            return
+        self._slots.release(sequence.slot, sequence.num_prompt)
+        sequence.slot = None
+        for step in self._under_way:
+            step.spoiled = step.spoiled or sequence in step.sequences
 
     def _drop_caches(self) -> None:
         self._runner.clear()

@@ -36,12 +36,13 @@ class QueueFull(Exception):
     """More requests wait than the queue holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Step(Generic[S]):
     """What one pass of the model does: one token, or a few, for each of `decode`, and a chunk of one prompt."""
 
     decode: tuple[S, ...] = ()
     prefill: S | None = None
+    spoiled: bool = False  # one of them has lost its memory since, even if it has got some again
 
     @property
     def sequences(self) -> tuple[S, ...]:

@@ -399,6 +399,68 @@ async def test_ghost_text_is_served_in_the_middle_of_a_chats_chunk_which_is_not_
     engine.close()
 
 
+async def test_a_chunk_whose_slot_was_taken_two_passes_deep_and_given_back_is_read_again(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the chat is read an action arrives, while that is read ghost text, which takes the chat's slot."""
+    quiet = Engine(loaded, num_slots=2)
+    chat = request(LONG)
+    alone, _ = await answer(quiet, chat)
+    quiet.close()
+    loop = asyncio.get_running_loop()
+    waiting = [
+        request(f"y = 1\n{LONG}", priority=Priority.ACTION),
+        request("import os\n", priority=Priority.GHOST_TEXT, max_tokens=1),
+    ]
+    tasks: list[Any] = []
+    layers = 0
+    real = Engine._between_layers
+
+    def bring_the_next(engine: Engine) -> None:
+        nonlocal layers
+        layers += 1
+        if layers > 1 and len(engine._under_way) == len(tasks) + 1 and len(tasks) < len(waiting):
+            tasks.append(asyncio.run_coroutine_threadsafe(answer(engine, waiting[len(tasks)]), loop))
+            with engine._wake:
+                assert engine._wake.wait_for(lambda: bool(engine._arrived), timeout=20)
+        real(engine)
+
+    engine = Engine(loaded, num_slots=2)
+    monkeypatch.setattr(Engine, "_between_layers", bring_the_next)
+    engine._runner._between_layers = engine._between_layers
+    text, _ = await answer(engine, chat)
+    await asyncio.gather(*map(asyncio.wrap_future, tasks))
+    assert len(tasks) == 2
+    assert text == alone
+    engine.close()
+
+
+async def test_closing_is_not_missed_when_all_that_is_read_was_cancelled_too(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    real = Engine._between_layers
+
+    def wait_for_the_end(engine: Engine) -> None:
+        begun.set()
+        assert ended.wait(20)
+        real(engine)
+
+    engine = Engine(loaded, num_slots=1)
+    engine._runner._between_layers = lambda: wait_for_the_end(engine)
+    task = asyncio.ensure_future(answer(engine, request(LONG)))
+    await asyncio.to_thread(begun.wait, 20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    closer = threading.Thread(target=engine.close, daemon=True)
+    closer.start()
+    with engine._wake:
+        closing = engine._wake.wait_for(lambda: engine._closing, timeout=20)
+    ended.set()
+    await asyncio.to_thread(closer.join, 20)
+    assert closing and not closer.is_alive()
+
+
 async def test_a_cancel_ends_a_chunk_between_two_layers(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = 0
     begun = threading.Event()
