@@ -22,6 +22,7 @@ from codefuse_lsp.evaluation.typist import Record
 from codefuse_lsp.suggestions.asked import asked_at
 from codefuse_lsp.suggestions.cache import AnswerCache, Hit
 from codefuse_lsp.suggestions.debounce import Debounce, Moment
+from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
@@ -152,7 +153,7 @@ class NoDebounce(Debounce):
 class NoCache(AnswerCache):
     """Forgets every answer."""
 
-    def store(self, context: CursorContext, text: str, *, now: float, is_cut: bool = False) -> None:
+    def store(self, place: Place, text: str, *, now: float) -> None:
         """Keep nothing."""
 
     def find(self, context: CursorContext, *, now: float) -> Hit | None:

@@ -22,6 +22,7 @@ from typing import Literal
 
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions.filters.brackets import PAIRS, scan
+from codefuse_lsp.suggestions.filters.place import Place
 
 MAX_ENTRIES, MAX_AGE_S = 100, 300.0  # as Tabby (tabby-agent, codeCompletion/cache.ts)
 MAX_BYTES = 4 << 20  # of text, at most four bytes a character
@@ -35,15 +36,18 @@ class Hit:
 
     rest: str
     typed: str
-    is_cut: bool = False  # the answer ended because it had become too long
+    place: Place  # that the whole answer was written for
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    context: CursorContext
+    place: Place
     text: str
-    is_cut: bool
     stored: float  # seconds, of the clock that the caller tells
+
+    @property
+    def context(self) -> CursorContext:
+        return self.place.context
 
     @property
     def size(self) -> int:
@@ -63,15 +67,15 @@ class AnswerCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def store(self, context: CursorContext, text: str, *, now: float, is_cut: bool = False) -> None:
-        """Keep what was written at a cursor; '' is an answer too. A newer answer replaces an older one.
+    def store(self, place: Place, text: str, *, now: float) -> None:
+        """Keep what was written at a place; '' is an answer too. A newer answer at its cursor replaces an older one.
 
         The text is to be as it would be typed (`filters.opened`), not as it is shown: of that, places differ.
         `now` is in seconds, of a clock that never goes back.
         """
-        self._drop(_key(context))
-        entry = _Entry(context, text, is_cut, now)
-        self._entries[_key(context)] = entry
+        entry, key = _Entry(place, text, now), _key(place.context)
+        self._drop(key)
+        self._entries[key] = entry
         self._bytes += entry.size
         max_entries, max_bytes, _ = self._limits
         while self._entries and (len(self._entries) > max_entries or self._bytes > max_bytes):
@@ -92,7 +96,7 @@ class AnswerCache:
             return None
         entry, typed = found
         self._entries.move_to_end(_key(entry.context))
-        return Hit(entry.text[len(typed) :], typed, entry.is_cut)
+        return Hit(entry.text[len(typed) :], typed, entry.place)
 
     def forget(self, uri: str) -> None:
         """Drop what was written for a document."""

@@ -113,7 +113,8 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
     whole: set[Stream] = set()
 
     async def follow(stream: Stream) -> None:
-        if await stream.rest_at(question.place.context, question.place) and stream.failure is None:
+        hit = await stream.rest_at(question.place.context)
+        if hit is not None and hit.rest and stream.failure is None:
             whole.add(stream)
 
     try:

@@ -6,10 +6,11 @@ the event loop. Knows nothing of models or editors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codefuse_lsp.context.soundness import is_sound, longest_sound
 from codefuse_lsp.context.trees import SyntaxAt
+from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Cut, Place, filtered, swallowed
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, new_id
 
@@ -26,9 +27,25 @@ def fitted(text: str, place: Place, syntax: SyntaxAt | None) -> Fitted:
     """Return the text as it can be shown, or the step that left nothing of it."""
     if not text.strip():
         return Fitted(Silence("nothing to add", "The model would write nothing here."))
-    text, cuts = filtered(text, place)
+    return _placed(*filtered(text, place), place, syntax)
+
+
+def fitted_on(hit: Hit, place: Place, syntax: SyntaxAt | None) -> Fitted:
+    """Return what can be shown of the rest of an answer, at the place to which the user has typed the answer's begin.
+
+    The filters judge the whole, where it was written for: the middle of a line is no place to begin a block, and yet
+    the block that was shown goes on there.
+    """
+    whole, cuts = filtered(hit.typed + hit.rest, hit.place)
+    if not hit.typed or not whole.startswith(hit.typed):
+        return fitted(hit.rest, replace(place, is_cut=hit.place.is_cut), syntax)
+    return _placed(whole[len(hit.typed) :], cuts, place, syntax)
+
+
+def _placed(text: str, cuts: tuple[Cut, ...], place: Place, syntax: SyntaxAt | None) -> Fitted:
+    """Return what the filters left of a text as it can be shown beside what stands right of the cursor."""
     if not text:
-        return Fitted(Silence(cuts[-1].name, cuts[-1].reason), cuts)
+        return Fitted(_silence(cuts), cuts)
     shown, replaces = swallowed(text, place)
     if not shown.strip():
         there = Cut("already there", "What the model would write stands right of the cursor already.", text)
@@ -40,6 +57,12 @@ def fitted(text: str, place: Place, syntax: SyntaxAt | None) -> Fitted:
         if not sound.strip():
             return Fitted(Silence(flaw.name, flaw.reason), cuts)
     return Fitted(Suggestion(new_id(), sound.replace("\n", place.context.line_end), replaces), cuts)
+
+
+def _silence(cuts: tuple[Cut, ...]) -> Silence:
+    if not cuts:
+        return Silence("typed to its end", "All that the model would write here has been typed.")
+    return Silence(cuts[-1].name, cuts[-1].reason)
 
 
 def _sound(text: str, replaces: int, place: Place, syntax: SyntaxAt | None) -> tuple[str, int]:

@@ -22,11 +22,11 @@ from codefuse_lsp.generation.request import GenerationRequest, ModelCard
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
-from codefuse_lsp.suggestions.cache import AnswerCache
+from codefuse_lsp.suggestions.cache import AnswerCache, Hit
 from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, num_others
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
-from codefuse_lsp.suggestions.fitting import Fitted, fitted
+from codefuse_lsp.suggestions.fitting import Fitted, fitted, fitted_on
 from codefuse_lsp.suggestions.further import accepted, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
@@ -173,7 +173,7 @@ class Suggester:
         if hit is None or asked.invoked:
             return None
         account.source = "cache"
-        shown = await self._fit(hit.rest, replace(place, is_cut=hit.is_cut), prepared, account)
+        shown = await self._fit(hit, place, prepared, account)
         if isinstance(shown, Silence) and hit.typed:
             account.source = ""  # what is left of an answer may be too little: there is more to ask
             return None
@@ -184,20 +184,20 @@ class Suggester:
         until, is_late = time.monotonic() + patience_s, False
         try:
             async with asyncio.timeout(patience_s):
-                stream, rest = await self._written(asked, place, prepared, account)
+                stream, hit = await self._written(asked, place, prepared, account)
         except TimeoutError:
             is_late = True
-            if account.stream is None or not (rest := account.stream.so_far_at(asked.context)).strip():
+            if account.stream is None or not (hit := account.stream.so_far_at(asked.context)).rest.strip():
                 return Silence("too slow", f"No text came within {patience_s:g} s.")
             stream = account.stream
             stream.close()
         if stream.failure is not None:
             return stream.failure
         self._learn(stream)
-        sure = stream.sure(rest)
-        if rest.strip() and not sure.strip():
+        sure = replace(hit, rest=stream.sure(hit.rest))
+        if hit.rest.strip() and not sure.rest.strip():
             return Silence("unsure", "The model finds its own first word improbable (setting completion_confidence).")
-        shown = await self._fit(sure, replace(place, is_cut=stream.is_cut), prepared, account)
+        shown = await self._fit(sure, place, prepared, account)
         if account.source == "model" and not is_late and (number := num_others(stream, again=account.wants_others)):
             with contextlib.suppress(TimeoutError, CodeFuseError):
                 async with asyncio.timeout(until - time.monotonic()):
@@ -216,19 +216,19 @@ class Suggester:
 
         if not (ranked := await chosen(self._connection, stream, fit, number)):
             return shown
-        best, context = ranked[0], stream.question.place.context
+        best, place = ranked[0], stream.question.place
         if not isinstance(shown, Suggestion) or best.text != shown.text:  # what is kept is what is typed through
-            self._cache.store(context, best.text.replace(context.line_end, "\n"), now=time.monotonic())
+            self._cache.store(place, best.text.replace(place.context.line_end, "\n"), now=time.monotonic())
         return replace(best, alternatives=tuple(ranked[1 : ALTERNATIVES + 1])) if invoked else best
 
-    async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, str]:
+    async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, Hit]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""
         if self._ahead is not None:
             self._ahead.cancel()
         if not asked.invoked and (stream := self._running.at(asked.context)) is not None:
             account.source = "running"
-            if (rest := await self._followed(stream, asked, place, account)) is not None:
-                return stream, rest
+            if (hit := await self._followed(stream, asked, account)) is not None:
+                return stream, hit
             account.source, account.stream = "", None
         self._running.give_up(asked.context.uri)
         with account.timed("waited_s"):
@@ -239,22 +239,22 @@ class Suggester:
         )
         account.source = "model"
         self._running.begin(stream := Stream(self._connection, question, self._keep))
-        rest = await self._followed(stream, asked, place, account)
-        return stream, rest or ""
+        hit = await self._followed(stream, asked, account)
+        return stream, hit or Hit("", "", place)
 
-    async def _followed(self, stream: Stream, asked: Asked, place: Place, account: Account) -> str | None:
+    async def _followed(self, stream: Stream, asked: Asked, account: Account) -> Hit | None:
         account.stream = stream
         async with stream.followed():
             with account.timed("model_s"):
-                return await stream.rest_at(asked.context, place)
+                return await stream.rest_at(asked.context)
 
     async def _look(self, asked: Asked) -> Prepared:
         snippet_chars = int(self.estimate.chars_for(self.settings.completion_context) * SNIPPET_SHARE)
         return await self._in_thread(self.surroundings.prepare, asked, snippet_chars)
 
-    async def _fit(self, text: str, place: Place, prepared: Prepared, account: Account) -> Outcome:
+    async def _fit(self, hit: Hit, place: Place, prepared: Prepared, account: Account) -> Outcome:
         with account.timed("fitted_s"):
-            found: Fitted = await self._in_thread(fitted, text, place, prepared.syntax)
+            found: Fitted = await self._in_thread(fitted_on, hit, place, prepared.syntax)
         account.cuts = found.cuts
         return found.outcome
 
@@ -276,14 +276,13 @@ class Suggester:
         question = question_for(replace(place, context=after), shown, ready.card, self.settings)
         self._running.begin(stream := Stream(self._connection, when_idle(question), self._keep))
         async with stream.followed():
-            await stream.rest_at(after, question.place)
+            await stream.rest_at(after)
 
     def _keep(self, stream: Stream) -> None:
         """Remember an answer that has come to its end."""
         if stream.failure is None:
-            place, now = stream.question.place, time.monotonic()
-            text = opened(stream.sure(stream.written), place)
-            self._cache.store(place.context, text, now=now, is_cut=stream.is_cut)
+            place = replace(stream.question.place, is_cut=stream.is_cut)
+            self._cache.store(place, opened(stream.sure(stream.written), place), now=time.monotonic())
 
     def _is_quick(self, card: ModelCard) -> bool:
         return card.on_gpu if self._seems_quick is None else self._seems_quick

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.secrets import Restorer
@@ -19,7 +19,7 @@ from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, TokenLogprob, Usage
 from codefuse_lsp.prompts.asking import continuation
 from codefuse_lsp.prompts.escape import restore
-from codefuse_lsp.suggestions.cache import Running
+from codefuse_lsp.suggestions.cache import Hit, Running
 from codefuse_lsp.suggestions.confidence import cut_at_doubt
 from codefuse_lsp.suggestions.filters import Place, is_whole
 from codefuse_lsp.suggestions.outcome import Silence
@@ -76,9 +76,11 @@ class Stream:
         waits = self.question.request.priority is Priority.SPECULATION and not self.written
         return not self.has_ended and not waits and self._running().at(context) == "continues"
 
-    def so_far_at(self, context: CursorContext) -> str:
+    def so_far_at(self, context: CursorContext) -> Hit:
         """Return what has been written beyond a cursor."""
-        return self._running().rest_at(context)
+        rest = self._running().rest_at(context)
+        typed = self.written[: len(self.written) - len(rest)] if rest else ""
+        return Hit(rest, typed, replace(self.question.place, is_cut=self.is_cut))
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -93,19 +95,18 @@ class Stream:
             if not self._followers and not self.has_ended:
                 self._leaving = asyncio.get_running_loop().call_later(GRACE_S, self.close)
 
-    async def rest_at(self, context: CursorContext, place: Place) -> str | None:
+    async def rest_at(self, context: CursorContext) -> Hit | None:
         """Return what is to be shown at a cursor as soon as it is whole; None when the answer is not one for it."""
         while True:
             running = self._running()
             if self._error is not None:
                 raise self._error
             if self.failure is not None:
-                return ""
+                return Hit("", "", self.question.place)
             if running.at(context) == "diverged":
                 return None
-            rest = running.rest_at(context)
-            if self.has_ended or (rest.strip() and is_whole(rest, place)):
-                return rest
+            if self.has_ended or (running.rest_at(context).strip() and is_whole(self.written, self.question.place)):
+                return self.so_far_at(context)
             self._news.clear()
             await self._news.wait()
 

@@ -21,10 +21,11 @@ from codefuse_lsp.worker.kv_cache import SlotPool
 from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.loader import LoadedModel
 from codefuse_lsp.worker.mishaps import Mishap, place_of, read_mishap
+from codefuse_lsp.worker.room import require_room
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 from codefuse_lsp.worker.scheduler import QueueFull, Scheduler, Step
 from codefuse_lsp.worker.scored import ScoredText
-from codefuse_lsp.worker.sequence import Drafter, Sequence, check_length
+from codefuse_lsp.worker.sequence import Drafter, Sequence
 from codefuse_lsp.worker.speculation import PromptLookup
 
 PREFILL_CHUNK = {"cuda": 512, "mps": 512, "cpu": 256}  # tokens of a prompt read in one pass
@@ -83,7 +84,7 @@ class Engine:
         """
         tokenizer = self.loaded.tokenizer
         ids = await asyncio.to_thread(tokenizer.encode, request.prompt + request.forced, request.add_special_tokens)
-        check_length(ids, request, self.loaded.max_model_len)
+        require_room(ids, request, self.loaded.max_model_len)
         loop = asyncio.get_running_loop()
         inbox: asyncio.Queue[Chunk | Exception] = asyncio.Queue()
 

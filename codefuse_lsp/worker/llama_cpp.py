@@ -26,6 +26,7 @@ from codefuse_lsp.worker.llama_answer import Answer, beginning_with, completion_
 from codefuse_lsp.worker.llama_server import INSTALL, LlamaServer, Load
 from codefuse_lsp.worker.llama_slots import QueueFull, SlotTable, Ticket
 from codefuse_lsp.worker.prompt_tokens import PromptTokens, Tokens
+from codefuse_lsp.worker.room import require_room
 
 PREFILL_BATCH = 64  # tokens; a cancel or ghost text waits for one such batch at most. 512 are 1 % faster on a CPU
 GPU_PREFILL_BATCH = 512  # there a batch is short, and a small one wastes the device
@@ -135,7 +136,7 @@ class LlamaCppEngine:
         await self._revive()
         tokenizer = self.loaded.tokenizer
         ids = await asyncio.to_thread(tokenizer.encode, request.prompt, request.add_special_tokens)
-        self._check_length(ids, request)
+        require_room(ids, request, self.loaded.max_model_len)
         visit = _Visit(request, ids)
         answer = visit.answers[0]
         self._enter(visit.ticket)
@@ -210,16 +211,6 @@ class LlamaCppEngine:
         except QueueFull:
             raise RequestRefused("Too many requests wait for the model; try again shortly.", 429) from None
         self._table.admit(time.monotonic())
-
-    def _check_length(self, ids: list[int], request: GenerationRequest) -> None:
-        if not ids:
-            raise RequestRefused("The prompt is empty; nothing can be continued.", 400)
-        if len(ids) > self.loaded.max_model_len - request.max_tokens:
-            raise RequestRefused(
-                f"The prompt has {len(ids)} tokens and {request.max_tokens} are asked for, which is more than the "
-                f"model's context of {self.loaded.max_model_len}. Send less, or raise the setting context_length.",
-                400,
-            )
 
     async def _revive(self) -> None:
         """Start llama.cpp anew when it has ended; raises RequestRefused when it does not come up."""

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import torch
 
-from codefuse_lsp.errors import RequestRefused
 from codefuse_lsp.generation.request import Chunk, FinishReason, GenerationRequest, Place, TokenLogprob, Usage
 from codefuse_lsp.worker.attention import FEW
 from codefuse_lsp.worker.healing import Healing, VocabularyIndex
@@ -32,18 +31,6 @@ class Drafter(Protocol):
 
     def observe(self, num_tokens: int, proposed: int, accepted: int) -> None:
         """Learn how many guesses were right."""
-
-
-def check_length(ids: Ids[int], request: GenerationRequest, max_model_len: int) -> None:
-    """Raise RequestRefused when a prompt and what is asked for do not fit in a model's context, in tokens."""
-    if not ids:
-        raise RequestRefused("The prompt is empty; nothing can be continued.", 400)
-    if len(ids) > max_model_len - request.max_tokens:
-        raise RequestRefused(
-            f"The prompt has {len(ids)} tokens and {request.max_tokens} are asked for, which is more than the "
-            f"model's context of {max_model_len}. Send less, or raise the setting context_length.",
-            400,
-        )
 
 
 class Sequence:

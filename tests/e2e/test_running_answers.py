@@ -161,3 +161,41 @@ async def test_a_word_that_the_model_was_not_sure_of_is_not_shown_nor_named_on_t
     assert await window.ghost("print(‸)\n") is None
     record = await window.why()
     assert record["outcome"] == "unsure" and "depth" not in json.dumps(record)
+
+
+GUARD = "if width < 0:\n        raise ValueError(width)\n    return width * height"
+
+
+async def type_through(window: Window, uri: str, cursor: dict, typed: tuple[str, ...], whole: str) -> None:
+    """Type pieces of what is offered, and see the whole rest of it offered each time."""
+    version, column, done = 1, cursor["character"], ""
+    for piece in typed:
+        version, done = version + 1, done + piece
+        window.insert(uri, version, cursor["line"], column, piece)
+        column += len(piece)
+        item = await window.ghost_at(uri, {**cursor, "character": column}, AUTOMATIC)
+        assert item is not None and item["insertText"] == whole[len(done) :]
+
+
+async def test_a_block_that_is_typed_letter_by_letter_stays_a_block(window: Window, far_end: FarEnd) -> None:
+    far_end.says(GUARD)
+    uri, cursor = window.show("def area(width, height):\n    ‸\n")
+    item = await window.ghost_at(uri, cursor, AUTOMATIC)
+    assert item is not None and item["insertText"] == GUARD
+    asked = len(far_end.asked)
+    await type_through(window, uri, cursor, ("i", "f wid", "th < 0:"), GUARD)
+    assert len(far_end.asked) == asked
+
+
+async def test_a_block_that_is_typed_while_it_is_written_comes_whole(window: Window, far_end: FarEnd) -> None:
+    far_end.holds()
+    uri, cursor = window.show("def area(width, height):\n    ‸\n")
+    window.ask_ghost(uri, cursor, AUTOMATIC)
+    running = await far_end.next()
+    running.say(running.heal + GUARD[:20])
+    window.insert(uri, 2, cursor["line"], cursor["character"], "if")
+    _, newer = window.ask_ghost(uri, {**cursor, "character": cursor["character"] + 2}, AUTOMATIC)
+    await window.synchronise()
+    running.say(GUARD[20:])
+    running.end()
+    assert await text_of(window, newer) == GUARD[2:]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import CursorContext, cursor_context
 from codefuse_lsp.suggestions.cache import MAX_AGE_S, AnswerCache, Hit, Running, typed_between
+from codefuse_lsp.suggestions.filters.place import Place
 
 LONG = "".join(f"value_{number} = compute(value_{number - 1}, {number})\n" for number in range(200))
 
@@ -17,9 +18,13 @@ def at(drawn: str, uri: str = "file:///a") -> CursorContext:
     return CursorContext(uri, "a", "python", 1, prefix, suffix)
 
 
+def place(drawn: str, uri: str = "file:///a") -> Place:
+    return Place(at(drawn, uri), block=False)
+
+
 def cache_with(drawn: str, text: str) -> AnswerCache:
     cache = AnswerCache()
-    cache.store(at(drawn), text, now=0.0)
+    cache.store(place(drawn), text, now=0.0)
     return cache
 
 
@@ -34,7 +39,7 @@ def test_typing_what_is_suggested_gives_its_rest_and_deleting_it_the_whole(
     typed = data.draw(st.integers(0, len(text) - 1))
     for length in (*range(typed + 1), *reversed(range(typed + 1))):
         found = cache.find(at(f"{prefix}{text[:length]}│{suffix}"), now=1.0)
-        assert found == Hit(text[length:], text[:length])
+        assert found == Hit(text[length:], text[:length], place(f"{prefix}│{suffix}"))
 
 
 @settings(max_examples=100)
@@ -78,24 +83,24 @@ def test_what_the_editor_closes_by_itself_is_no_change(asked: str, text: str, no
 
 def test_the_answer_to_the_nearest_cursor_is_given() -> None:
     cache = cache_with("x = │\n", "first(1)")
-    cache.store(at("x = fi│\n"), "ne(2)", now=1.0)
-    assert cache.find(at("x = fin│\n"), now=2.0) == Hit("e(2)", "n")
-    assert cache.find(at("x = f│\n"), now=2.0) == Hit("irst(1)", "f")
-    assert cache.find(at("x = fir│\n"), now=2.0) == Hit("st(1)", "fir")
+    cache.store(place("x = fi│\n"), "ne(2)", now=1.0)
+    assert cache.find(at("x = fin│\n"), now=2.0) == Hit("e(2)", "n", place("x = fi│\n"))
+    assert cache.find(at("x = f│\n"), now=2.0) == Hit("irst(1)", "f", place("x = │\n"))
+    assert cache.find(at("x = fir│\n"), now=2.0) == Hit("st(1)", "fir", place("x = │\n"))
 
 
 def test_an_answer_that_was_cut_off_says_so() -> None:
     cache = AnswerCache()
-    cache.store(at("x = │"), "1 + 2 +", now=0.0, is_cut=True)
+    cache.store(replace(place("x = │"), is_cut=True), "1 + 2 +", now=0.0)
     found = cache.find(at("x = 1│"), now=0.0)
-    assert found is not None and found.is_cut
+    assert found is not None and found.place.is_cut
 
 
 def test_a_newer_answer_for_a_cursor_replaces_the_older() -> None:
     cache = cache_with("x = │\n", "1")
-    cache.store(at("x = │\n"), "2", now=1.0)
+    cache.store(place("x = │\n"), "2", now=1.0)
     assert len(cache) == 1
-    assert cache.find(at("x = │\n"), now=1.0) == Hit("2", "")
+    assert cache.find(at("x = │\n"), now=1.0) == Hit("2", "", place("x = │\n"))
 
 
 def test_answers_grow_old() -> None:
@@ -108,9 +113,9 @@ def test_answers_grow_old() -> None:
 def test_the_least_recently_used_answer_goes_first() -> None:
     cache = AnswerCache(max_entries=2)
     for name in "ab":
-        cache.store(at(f"{name} = │"), "1", now=0.0)
+        cache.store(place(f"{name} = │"), "1", now=0.0)
     assert cache.find(at("a = │"), now=0.0)
-    cache.store(at("c = │"), "1", now=0.0)
+    cache.store(place("c = │"), "1", now=0.0)
     assert cache.find(at("a = │"), now=0.0) and cache.find(at("c = │"), now=0.0)
     assert cache.find(at("b = │"), now=0.0) is None
 
@@ -119,14 +124,14 @@ def test_the_least_recently_used_answer_goes_first() -> None:
 def test_the_text_that_is_kept_is_bounded(answers: list[tuple[str, str]]) -> None:
     cache = AnswerCache(max_entries=5, max_bytes=400)
     for name, text in answers:
-        cache.store(at(f"{name}{len(text)} = │"), text, now=0.0)
+        cache.store(place(f"{name}{len(text)} = │"), text, now=0.0)
         assert len(cache) <= 5 and cache._bytes <= 400
         assert cache._bytes == sum(entry.size for entry in cache._entries.values())
 
 
 def test_a_closed_document_is_forgotten() -> None:
     cache = cache_with("x = │\n", "1")
-    cache.store(at("x = │\n", "file:///b"), "2", now=0.0)
+    cache.store(place("x = │\n", "file:///b"), "2", now=0.0)
     cache.forget("file:///a")
     assert cache.find(at("x = │\n"), now=0.0) is None
     assert cache.find(at("x = │\n", "file:///b"), now=0.0) is not None
@@ -153,7 +158,7 @@ def test_typing_in_a_long_document_finds_the_rest_though_the_window_slides(text:
         )
 
     cache = AnswerCache()
-    cache.store(window("x = "), text, now=0.0)
+    cache.store(Place(window("x = "), block=False), text, now=0.0)
     for length in (0, 1, 5, len(text) - 2):
         found = cache.find(window(f"x = {text[:length]}"), now=0.0)
         assert found is not None and found.rest == text[length:]

@@ -67,7 +67,7 @@ async def fit(text: str, place: Place) -> Outcome:
 async def choose(model: Model, number: int = 2, asked: Question | None = None) -> list[str]:
     asked = asked or question()
     greedy = Stream(model, asked)  # type: ignore[arg-type]
-    await greedy.rest_at(asked.place.context, asked.place)
+    await greedy.rest_at(asked.place.context)
     return [one.text for one in await chosen(model, greedy, fit, number)]  # type: ignore[arg-type]
 
 
@@ -128,7 +128,7 @@ async def test_where_nothing_is_chosen_other_answers_stand_in_the_order_of_their
 
 async def test_where_a_model_writes_nothing_others_are_asked_for_only_when_the_user_wants_them() -> None:
     stream = Stream(Model({"\n    ": ""}, {}), question())  # type: ignore[arg-type]
-    await stream.rest_at(stream.question.place.context, stream.question.place)
+    await stream.rest_at(stream.question.place.context)
     assert (num_others(stream, again=False), num_others(stream, again=True)) == (0, 3)
 
 

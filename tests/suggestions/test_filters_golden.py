@@ -13,6 +13,8 @@ from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions import filters
 from codefuse_lsp.suggestions.cache import AnswerCache
 from codefuse_lsp.suggestions.filters import FILTERS, Filter, Place, filtered, is_whole, opened, place_of, swallowed
+from codefuse_lsp.suggestions.fitting import fitted_on
+from codefuse_lsp.suggestions.outcome import Suggestion
 
 FOLDER = Path(__file__).parents[1] / "golden" / "filters"
 ALREADY_THERE = "already there"
@@ -84,10 +86,13 @@ def test_typing_what_is_shown_finds_the_rest_of_it_without_the_model() -> None:
         if replaces or not shown:
             continue
         cache = AnswerCache()
-        cache.store(context, opened(case.model, place), now=0.0)
+        cache.store(place, opened(case.model, place), now=0.0)
         for typed in range(len(shown)):
-            hit = cache.find(replace(context, prefix=context.prefix + shown[:typed]), now=0.0)
-            assert hit is not None and hit.rest.startswith(shown[typed:]), case.says
+            here = replace(context, prefix=context.prefix + shown[:typed])
+            hit = cache.find(here, now=0.0)
+            assert hit is not None, case.says
+            left = fitted_on(hit, place_of(here) if typed else place, None).outcome
+            assert isinstance(left, Suggestion) and left.text == shown[typed:], case.says
         found += 1
     assert found > 80
 
