@@ -26,7 +26,9 @@ _COMPOUND = re.compile(
 
 
 def python_flaws(node: Node) -> int:
-    """Return whether a node lacks its body, or how often its statements leave the column of the first."""
+    """Return whether a node lacks its body or chains `+=`, or how often its statements leave the first one's column."""
+    if node.type == "expression_statement":
+        return int(_augments_in_chain(node.named_children[0] if node.named_children else None))
     if node.type not in ("block", "module"):
         return int(is_bodiless(node))
     before, first, last, out_of_line = "", None, None, 0
@@ -39,6 +41,15 @@ def python_flaws(node: Node) -> int:
             last = column
         before = kind
     return is_bodiless(node) + out_of_line
+
+
+def _augments_in_chain(node: Node | None) -> bool:
+    """Whether assignments that follow each other, as in `a = b = c`, are not all plain ones."""
+    kinds = []
+    while node is not None and node.type in ("assignment", "augmented_assignment"):
+        kinds.append(node.type)
+        node = node.child_by_field_name("right")
+    return len(kinds) > 1 and "augmented_assignment" in kinds
 
 
 def html_flaws(node: Node) -> int:

@@ -16,6 +16,7 @@ And of the flaws that begin on the cursor's line or in the text itself there may
 flaws elsewhere count on both sides: they silence nothing and hide nothing. What was open before may stay open: the text
 is tried with all, some or none of those closers behind it. What it opens itself it must close, or what stands right of
 the cursor must. One thing may be left to come, since the next line is where it belongs: the body of a Python statement.
+Not, though, where the text begins its line and the block that it stands in goes on below: that would be left broken.
 """
 
 from __future__ import annotations
@@ -90,6 +91,12 @@ def longest_sound(at: SyntaxAt | None, text: str, replaces: int = 0) -> str:
     return next((part for part in _parts(text) if _fits(on, part, replaces, body=False)), "")
 
 
+def is_flawless(at: SyntaxAt | None, text: str, replaces: int = 0) -> bool:
+    """Return whether nothing in the file is wrong with `text` in it; yes where there is no telling."""
+    flaws = None if at is None or at.language in _NEVER_WRONG else _flaws_with(at, text, replaces, b"")
+    return flaws is None or not flaws.total
+
+
 def adds_flaws(old: str, new: str, language: str) -> bool:
     """Return whether a file changed anywhere has more flaws than it had; no where there is no telling."""
     if language in _NEVER_WRONG:
@@ -160,10 +167,12 @@ def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
 
 
 def _is_followed(at: SyntaxAt, line: bytes) -> bool:
-    """Return whether code stands below that goes on beside the last line put in: no body is to come there."""
+    """Return whether code stands below that goes on beside the last line put in, or round it: no body is to come."""
     below = at.source[at.cursor :].partition(b"\n")[2].split(b"\n", MAX_BLANK_BELOW)[:MAX_BLANK_BELOW]
     following = next((one for one in below if one.strip()), b"")
-    return bool(following) and _indent(following) == _indent(line.rstrip().rpartition(b"\n")[2])
+    own, beside = _indent(line.rstrip().rpartition(b"\n")[2]), _indent(following)
+    begun = at.source[_line_start(at) : at.cursor].strip()
+    return bool(following) and (beside == own or (not begun and bool(beside) and own.startswith(beside)))
 
 
 def _indent(line: bytes) -> bytes:

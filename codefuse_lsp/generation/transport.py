@@ -73,8 +73,8 @@ def failure(error: httpx2.HTTPError, address: Address) -> WorkerError:
             )
     if isinstance(error, httpx2.ConnectError):
         return WorkerAbsent(f"Nothing answers at {address}.{_way(address)}")
-    detail = str(error) or type(error).__name__
-    return WorkerUnreachable(f"The connection to {address} broke ({detail}).")
+    detail = f" ({error})" if str(error) else " before it had answered"
+    return WorkerUnreachable(f"The connection to {address} broke{detail}.{_way(address)}")
 
 
 def _authorities(address: Address) -> ssl.SSLContext:

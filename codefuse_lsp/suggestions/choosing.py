@@ -14,12 +14,14 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.prompts.escape import escape, restore
 from codefuse_lsp.suggestions.filters import Place
+from codefuse_lsp.suggestions.filters.place import depth, lines_below
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
 from codefuse_lsp.suggestions.stream import Question, Stream
 
@@ -32,38 +34,66 @@ PATIENCE_S = 4.0  # that the user waits for other answers; what is not there by 
 
 OPENERS = (":", "{", "(", "[", ",", "\\", "=")  # at the end of a line: more of the same has to follow
 
-Fit = Callable[[str, Place], Awaitable[Outcome]]
+# What can be shown of a text at a place, and whether nothing in the file is wrong with it.
+Fit = Callable[[str, Place], Awaitable[tuple[Outcome, bool]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the suggestions among which is chosen, the answer that it was, and whether it leaves the file whole."""
+
+    suggestion: Suggestion
+    stream: Stream
+    is_flawless: bool
 
 
 async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int) -> list[Suggestion]:
     """Return what can be shown of an answer and of up to `number` others, the best first where there is a choice.
 
-    Of a block, its first line stands by itself, too: where code follows, one line may be all that is missing. Raises
-    CodeFuseError when the model is gone.
+    What leaves the file without a fault goes before what does not. As many others again are asked for where nothing
+    does and something should: where nothing at all can be shown, or what is missing opens a block that stands below.
+    Raises CodeFuseError when the model is gone.
     """
-    found: dict[str, tuple[Suggestion, Stream]] = {}
-    for stream in (greedy, *await others(connection, greedy, number)):
-        for text, place in _readings(stream):
-            if isinstance(outcome := await fit(text, place), Suggestion):
-                found.setdefault(outcome.text, (outcome, stream))
+    found: dict[str, Candidate] = {}
+    await _take(found, [greedy, *await others(connection, greedy, number)], fit)
+    wanting = not found or is_opener_missing(greedy.question.place.context)
+    if number and wanting and not any(one.is_flawless for one in found.values()):
+        await _take(found, await others(connection, greedy, number, skip=number), fit)
     if len(found) < 2 or greedy.question.candidates < 2:
-        return [suggestion for suggestion, _ in found.values()]
-    probable = {}
-    for text, (suggestion, stream) in found.items():  # one by one: each finds the prompt in the slot of the last
-        probable[text] = stream.log_probability
+        return [one.suggestion for one in found.values()]
+    rank = {}
+    for text, one in found.items():  # one by one: each finds the prompt in the slot of the last
+        probable = one.stream.log_probability
         if (question := greedy.question).following:
-            probable[text] = await log_probability(connection, question, suggestion, stream.restored)
-    return [found[text][0] for text in sorted(probable, key=lambda text: -probable[text])]
+            probable = await log_probability(connection, question, one.suggestion, one.stream.restored)
+        rank[text] = (not one.is_flawless, -probable)
+    return [found[text].suggestion for text in sorted(rank, key=lambda text: rank[text])]
 
 
-def _readings(stream: Stream) -> list[tuple[str, Place]]:
-    """Return an answer; of a block that code follows, also its first line, unless that only opens something."""
-    text, place = stream.sure(stream.written), replace(stream.question.place, is_cut=stream.is_cut)
-    start = len(text) - len(text.lstrip())
-    line = text[:start] + text[start:].partition("\n")[0]
-    if not place.block or not stream.question.following or line.rstrip().endswith(OPENERS):
-        return [(text, place)]
-    return [(text, place), (line, replace(place, block=False, is_cut=False))]
+async def _take(found: dict[str, Candidate], streams: list[Stream], fit: Fit) -> None:
+    """Put what can be shown of these answers to what was found.
+
+    Of a block that code follows, also its first line: one line may be all that is missing. One that opens something
+    has to find below what it opens.
+    """
+    for stream in streams:
+        text, place = stream.sure(stream.written), replace(stream.question.place, is_cut=stream.is_cut)
+        start = len(text) - len(text.lstrip())
+        line = text[:start] + text[start:].partition("\n")[0]
+        outcome, is_flawless = await fit(text, place)
+        if isinstance(outcome, Suggestion):
+            found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
+        if not place.block or not stream.question.following or line == text:
+            continue
+        outcome, is_flawless = await fit(line, replace(place, block=False, is_cut=False))
+        if isinstance(outcome, Suggestion) and (is_flawless or not line.rstrip().endswith(OPENERS)):
+            found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
+
+
+def is_opener_missing(context: CursorContext) -> bool:
+    """Return whether the code below an empty line stands deeper than that, so that the line has to open a block."""
+    below = lines_below(context)
+    return context.on_blank_line and bool(below) and depth(below[0]) > depth(context.line_prefix + ".") > 0
 
 
 def num_others(greedy: Stream, *, again: bool) -> int:
@@ -106,10 +136,10 @@ def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     return sorted(((*way, logprob) for way, logprob in ways.items()), key=lambda way: -way[2])
 
 
-async def others(connection: Connection, greedy: Stream, number: int) -> list[Stream]:
-    """Return other answers to the same question, as far as they are whole in time."""
+async def others(connection: Connection, greedy: Stream, number: int, skip: int = 0) -> list[Stream]:
+    """Return other answers to the same question, as far as they are whole in time; not the `skip` likeliest of them."""
     question = greedy.question
-    streams = [Stream(connection, other) for other in _other_questions(greedy, number)]
+    streams = [Stream(connection, other) for other in _other_questions(greedy, number, skip)]
     whole: set[Stream] = set()
 
     async def follow(stream: Stream) -> None:
@@ -127,9 +157,9 @@ async def others(connection: Connection, greedy: Stream, number: int) -> list[St
     return [stream for stream in streams if stream in whole]  # the most probable beginning first
 
 
-def _other_questions(greedy: Stream, number: int) -> list[Question]:
+def _other_questions(greedy: Stream, number: int, skip: int) -> list[Question]:
     question, request = greedy.question, replace(greedy.question.request, document="")
-    if ways := other_ways(greedy)[:number]:
+    if ways := other_ways(greedy):
         return [
             replace(
                 question,
@@ -137,7 +167,7 @@ def _other_questions(greedy: Stream, number: int) -> list[Question]:
                 begun=(before + text)[len(request.heal) :],
                 begun_logprob=logprob,
             )
-            for before, text, logprob in ways
+            for before, text, logprob in ways[skip : skip + number]
         ]
     return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from codefuse_lsp.context.soundness import is_sound, longest_sound
+from codefuse_lsp.context.soundness import is_flawless, is_sound, longest_sound
 from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Cut, Place, filtered, swallowed
@@ -28,6 +28,14 @@ def fitted(text: str, place: Place, syntax: SyntaxAt | None) -> Fitted:
     if not text.strip():
         return Fitted(Silence("nothing to add", "The model would write nothing here."))
     return _placed(*filtered(text, place), place, syntax)
+
+
+def weighed(text: str, place: Place, syntax: SyntaxAt | None) -> tuple[Outcome, bool]:
+    """Return what can be shown of a text, and whether nothing in the file is wrong with it."""
+    outcome = fitted(text, place, syntax).outcome
+    if not isinstance(outcome, Suggestion):
+        return outcome, False
+    return outcome, is_flawless(syntax, outcome.text.replace(place.context.line_end, "\n"), outcome.replaces)
 
 
 def fitted_on(hit: Hit, place: Place, syntax: SyntaxAt | None) -> Fitted:

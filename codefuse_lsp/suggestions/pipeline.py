@@ -26,7 +26,7 @@ from codefuse_lsp.suggestions.cache import AnswerCache, Hit
 from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, num_others
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
-from codefuse_lsp.suggestions.fitting import Fitted, fitted, fitted_on
+from codefuse_lsp.suggestions.fitting import Fitted, fitted_on, weighed
 from codefuse_lsp.suggestions.further import accepted, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
@@ -211,8 +211,8 @@ class Suggester:
     ) -> Outcome:
         """Return the best of an answer and a number of others, with two of those beside it where the user asked."""
 
-        async def fit(text: str, place: Place) -> Outcome:
-            return (await self._in_thread(fitted, text, place, prepared.syntax)).outcome
+        async def fit(text: str, place: Place) -> tuple[Outcome, bool]:
+            return await self._in_thread(weighed, text, place, prepared.syntax)
 
         if not (ranked := await chosen(self._connection, stream, fit, number)):
             return shown

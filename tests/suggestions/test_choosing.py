@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from codefuse_lsp.context.cursor import cursor_context
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
 from codefuse_lsp.prompts.escape import escape
-from codefuse_lsp.suggestions.choosing import chosen, is_quick, is_unsure, log_probability, num_others, other_ways
+from codefuse_lsp.suggestions.choosing import Fit, chosen, is_quick, is_unsure, log_probability, num_others, other_ways
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
 from codefuse_lsp.suggestions.requests import following
@@ -38,6 +38,7 @@ class Model:
     def __init__(self, writes: dict[str, str], scores: dict[str, float]) -> None:
         self.writes, self.scores = writes, scores
         self.probabilities = (0.5, 0.3)  # of the greedy first word, and of another one
+        self.others: dict[str, float] = {}  # other first words, in place of that one
         self.asked: list[GenerationRequest] = []
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
@@ -54,17 +55,27 @@ class Model:
         first, other = self.probabilities
         return [
             token("\n    ", 1.0),
-            token("a", first, b=other),
+            token("a", first, **(self.others or {"b": other})),
             token(" = w", 0.9, **{" = h": 0.08}),
             token(" * h", 0.99),
         ]
 
 
-async def fit(text: str, place: Place) -> Outcome:
-    return Suggestion("x", text) if text else Silence("nothing to add", "")
+async def fit(text: str, place: Place) -> tuple[Outcome, bool]:
+    is_whole = not text.endswith(":")
+    return (Suggestion("x", text), is_whole) if text else (Silence("nothing to add", ""), False)
 
 
-async def choose(model: Model, number: int = 2, asked: Question | None = None) -> list[str]:
+async def fit_an_opener(text: str, place: Place) -> tuple[Outcome, bool]:
+    """A place where only what opens a block leaves the file whole."""
+    return (Suggestion("x", text), text.endswith(":")) if text else (Silence("nothing to add", ""), False)
+
+
+async def fit_nothing_but_c(text: str, place: Place) -> tuple[Outcome, bool]:
+    return (Suggestion("x", text), True) if text.startswith("c") else (Silence("syntax", ""), False)
+
+
+async def choose(model: Model, number: int = 2, asked: Question | None = None, fit: Fit = fit) -> list[str]:
     asked = asked or question()
     greedy = Stream(model, asked)  # type: ignore[arg-type]
     await greedy.rest_at(asked.place.context)
@@ -100,6 +111,25 @@ async def test_of_a_block_that_code_follows_the_first_line_stands_by_itself_too(
     assert await choose(model, 0, replace(asked, following="")) == ["a = w\n    b = h"]
     model.writes["\n    "] = "if w:\n        a = h"
     assert await choose(model, 0, asked) == ["if w:\n        a = h"]  # a header is nothing by itself
+
+
+async def test_a_line_that_leaves_the_file_whole_goes_before_a_more_probable_one() -> None:
+    model = Model({"\n    ": "a = w", "b": ":"}, {"a = w": -1.0, "b:": -9.0})
+    assert await choose(model, 1, fit=fit_an_opener) == ["b:", "a = w"]
+
+
+async def test_the_first_line_of_a_block_stands_by_itself_where_it_opens_what_is_there() -> None:
+    asked = question()
+    asked = replace(asked, place=replace(asked.place, block=True))
+    model = Model({"\n    ": "if w:\n        a = h"}, {"if w:\n    return": -9.0, "if w:\n        a = h": -1.0})
+    assert await choose(model, 0, asked, fit_an_opener) == ["if w:", "if w:\n        a = h"]
+
+
+async def test_as_many_answers_again_are_asked_for_where_none_can_be_shown() -> None:
+    model = Model({"\n    ": "a = w", "b": " = w", "c": " = h"}, {"c = h": -1.0})
+    model.others = {"b": 0.3, "c": 0.2}
+    assert await choose(model, 1, fit=fit_nothing_but_c) == ["c = h"]
+    assert [request.heal for request in model.asked] == ["\n    ", "b", "c"]
 
 
 async def test_what_is_scored_is_the_code_as_it_would_stand_in_the_file() -> None:

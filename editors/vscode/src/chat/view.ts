@@ -11,7 +11,7 @@ import { fileChip, isCode, openReference, pickFile, selectionChip } from './refe
 import { Talk } from './talk'
 
 export const VIEW = 'codefuse.chat'
-const LAST = 'codefuse.lastConversation' // in the workspace's state
+const LAST = 'conversation' // the file that names the last one, in the workspace's storage
 
 export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   private view: vscode.WebviewView | undefined
@@ -19,6 +19,8 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   private editor = vscode.window.activeTextEditor // the last one: while the chat has the focus there is none
   private unsent: ToView[] = [] // for a page that is not there yet
   private loaded = false
+  private kept: string | undefined // the conversation that the file names
+  private keeping = Promise.resolve()
   private readonly listening: vscode.Disposable
 
   constructor(
@@ -143,19 +145,46 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   private async begin(): Promise<void> {
     this.loaded = true
     for (const message of this.unsent.splice(0)) this.say(message)
-    const last = this.context.workspaceState.get<string>(LAST)
     this.say({ type: 'status', word: this.statusWord() })
     this.tellSelection()
-    if (this.talk.id || this.talk.isRunning || !last) this.talk.showAll()
-    else await this.talk.open(last).catch(() => this.talk.showAll()) // it may have been deleted
+    if (this.talk.id || this.talk.isRunning) this.talk.showAll()
+    else await this.restore()
     const commands = await this.session.request<SlashCommand[]>(Method.chatCommands, null).catch(() => [])
     this.say({ type: 'commands', commands })
   }
 
-  /** Remember which conversation is open, for when the window is loaded again. */
+  private async restore(): Promise<void> {
+    const last = await this.readLast()
+    this.kept = last
+    if (last) await this.talk.open(last).catch(() => undefined) // it may have been deleted
+    if (!this.talk.id && !this.talk.isRunning) this.say({ type: 'conversation', title: '', turns: [], earlier: 0 })
+  }
+
+  private async readLast(): Promise<string | undefined> {
+    try {
+      return new TextDecoder().decode(await vscode.workspace.fs.readFile(this.lastFile)) || undefined
+    } catch {
+      return undefined // none has been kept
+    }
+  }
+
+  /**
+   * Remember which conversation is open, for when the window is loaded again. In a file: the editor's own memory of a
+   * workspace reaches the disk seconds later, and not at all when the window ends before.
+   */
   private keep(): void {
-    const { workspaceState } = this.context
-    if (workspaceState.get(LAST) !== this.talk.id) void workspaceState.update(LAST, this.talk.id)
+    const { id } = this.talk
+    if (id === this.kept) return
+    this.kept = id
+    const { fs } = vscode.workspace
+    this.keeping = this.keeping
+      .then(() => fs.createDirectory(vscode.Uri.joinPath(this.lastFile, '..')))
+      .then(() => fs.writeFile(this.lastFile, new TextEncoder().encode(id ?? '')))
+      .catch(() => undefined) // then the next window begins with an empty chat
+  }
+
+  private get lastFile(): vscode.Uri {
+    return vscode.Uri.joinPath(this.context.storageUri ?? this.context.globalStorageUri, LAST)
   }
 
   private async complete({ id, text, offset }: FromView & { type: 'complete' }): Promise<void> {
