@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,8 @@ WARMTH = 0.7  # the temperature of other answers, where a far end does not tell 
 QUICK = 60.0  # tokens a second, at which others take no longer than a pause between two keys
 ALTERNATIVES = 2  # shown beside the best one where the user asked
 LAST_WORD_CHARS = 32
-PATIENCE_S = 4.0  # that the user waits for other answers; what is not there by then is left out
+LONGER, LEAST_S = 3, 1.0  # times as long as the first answer took may the others take, and no less than this
+SHARE = 0.5  # of the time that is left, at most; the rest is for judging them
 
 OPENERS = (":", "{", "(", "[", ",", "\\", "=")  # at the end of a line: more of the same has to follow
 
@@ -47,18 +49,18 @@ class Candidate:
     is_flawless: bool
 
 
-async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int) -> list[Suggestion]:
+async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int, until: float) -> list[Suggestion]:
     """Return what can be shown of an answer and of up to `number` others, the best first where there is a choice.
 
     What leaves the file without a fault goes before what does not. As many others again are asked for where nothing
     does and something should: where nothing at all can be shown, or what is missing opens a block that stands below.
-    Raises CodeFuseError when the model is gone.
+    `until` is when it must be chosen, in monotonic seconds. Raises CodeFuseError when the model is gone.
     """
     found: dict[str, Candidate] = {}
-    await _take(found, [greedy, *await others(connection, greedy, number)], fit)
+    await _take(found, [greedy, *await others(connection, greedy, number, until)], fit)
     wanting = not found or is_opener_missing(greedy.question.place.context)
     if number and wanting and not any(one.is_flawless for one in found.values()):
-        await _take(found, await others(connection, greedy, number, skip=number), fit)
+        await _take(found, await others(connection, greedy, number, until, skip=number), fit)
     if len(found) < 2 or greedy.question.candidates < 2:
         return [one.suggestion for one in found.values()]
     rank = {}
@@ -136,10 +138,11 @@ def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     return sorted(((*way, logprob) for way, logprob in ways.items()), key=lambda way: -way[2])
 
 
-async def others(connection: Connection, greedy: Stream, number: int, skip: int = 0) -> list[Stream]:
+async def others(connection: Connection, greedy: Stream, number: int, until: float, skip: int = 0) -> list[Stream]:
     """Return other answers to the same question, as far as they are whole in time; not the `skip` likeliest of them."""
     question = greedy.question
     streams = [Stream(connection, other) for other in _other_questions(greedy, number, skip)]
+    patience_s = min(max(LONGER * greedy.written_s, LEAST_S), SHARE * (until - time.monotonic()))
     whole: set[Stream] = set()
 
     async def follow(stream: Stream) -> None:
@@ -149,7 +152,7 @@ async def others(connection: Connection, greedy: Stream, number: int, skip: int 
 
     try:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 await asyncio.gather(*map(follow, streams))
     finally:
         for stream in streams:

@@ -201,20 +201,20 @@ class Suggester:
         if account.source == "model" and not is_late and (number := num_others(stream, again=account.wants_others)):
             with contextlib.suppress(TimeoutError, CodeFuseError):
                 async with asyncio.timeout(until - time.monotonic()):
-                    shown = await self._chosen(shown, stream, prepared, number, invoked=asked.invoked)
+                    shown = await self._chosen(shown, stream, prepared, number, until, invoked=asked.invoked)
         if isinstance(shown, Suggestion) and self._looks_ahead():
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
 
     async def _chosen(
-        self, shown: Outcome, stream: Stream, prepared: Prepared, number: int, *, invoked: bool
+        self, shown: Outcome, stream: Stream, prepared: Prepared, number: int, until: float, *, invoked: bool
     ) -> Outcome:
         """Return the best of an answer and a number of others, with two of those beside it where the user asked."""
 
         async def fit(text: str, place: Place) -> tuple[Outcome, bool]:
             return await self._in_thread(weighed, text, place, prepared.syntax)
 
-        if not (ranked := await chosen(self._connection, stream, fit, number)):
+        if not (ranked := await chosen(self._connection, stream, fit, number, until)):
             return shown
         best, place = ranked[0], stream.question.place
         if not isinstance(shown, Suggestion) or best.text != shown.text:  # what is kept is what is typed through

@@ -57,7 +57,7 @@ class Stream:
         self.failure: Silence | None = None
         self.has_ended = self.is_cut = False
         self.first_token_s: float | None = None  # seconds from the question
-        self.took_s = self._last_s = 0.0
+        self.took_s = self.written_s = 0.0  # until it had ended, and until its last piece had come
         self._connection = connection
         self._when_ended = when_ended
         self._begun = time.perf_counter()
@@ -135,7 +135,7 @@ class Stream:
         """How fast it was written; None where there was too little to tell."""
         if self.usage is None or self.usage.completion_tokens < LEAST_TIMED or self.first_token_s is None:
             return None
-        return (self.usage.completion_tokens - 1) / max(self._last_s - self.first_token_s, 1e-3)
+        return (self.usage.completion_tokens - 1) / max(self.written_s - self.first_token_s, 1e-3)
 
     def close(self) -> None:
         """Cancel what is left of it."""
@@ -165,7 +165,7 @@ class Stream:
         """Take in a piece; return whether more is wanted."""
         if self.first_token_s is None and (chunk.text or chunk.finish_reason):
             self.first_token_s = time.perf_counter() - self._begun
-        self._last_s = time.perf_counter() - self._begun
+        self.written_s = time.perf_counter() - self._begun
         self.raw += chunk.text
         self.logprobs += chunk.logprobs
         self.usage = chunk.usage or self.usage

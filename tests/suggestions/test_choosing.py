@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -79,7 +80,7 @@ async def choose(model: Model, number: int = 2, asked: Question | None = None, f
     asked = asked or question()
     greedy = Stream(model, asked)  # type: ignore[arg-type]
     await greedy.rest_at(asked.place.context)
-    return [one.text for one in await chosen(model, greedy, fit, number)]  # type: ignore[arg-type]
+    return [one.text for one in await chosen(model, greedy, fit, number, time.monotonic() + 60)]  # type: ignore[arg-type]
 
 
 async def test_the_answer_that_the_code_below_follows_from_is_the_first() -> None:
@@ -217,7 +218,7 @@ def test_how_fast_a_model_is_can_be_told_of_answers_of_some_length(
     stream = Stream.__new__(Stream)
     stream.usage = Usage(9, tokens)
     stream.first_token_s = None if seconds is None else 0.5
-    stream._last_s = 0.5 + (seconds or 0.0)
+    stream.written_s = 0.5 + (seconds or 0.0)
     assert stream.tokens_per_s == (None if speed is None else pytest.approx(speed))
     assert is_quick(stream) is quick
 
