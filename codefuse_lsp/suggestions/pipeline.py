@@ -30,7 +30,7 @@ from codefuse_lsp.suggestions.fitting import Fitted, fitted_on, weighed
 from codefuse_lsp.suggestions.further import accepted, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
-from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, silence_of
 from codefuse_lsp.suggestions.records import Records
 from codefuse_lsp.suggestions.requests import question_for
 from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
@@ -110,9 +110,11 @@ class Suggester:
         outcome: Outcome = Silence("cancelled", "The editor or a newer keystroke ended the request.")
         try:
             outcome = await self._outcome(asked, account)
-            return outcome
+        except Exception as error:  # whatever it is, who types gets silence
+            outcome = silence_of(error)
         finally:
             self.records.add(outcome, account)
+        return outcome
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
@@ -162,10 +164,7 @@ class Suggester:
         if self._connection.ready is None and not asked.invoked:
             self._connection.start()
             return Silence("model not ready", self._connection.status.message)
-        try:
-            return await self._asked_of_model(asked, place, prepared, account)
-        except CodeFuseError as error:
-            return Silence("model failed", str(error))
+        return await self._asked_of_model(asked, place, prepared, account)
 
     async def _known(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome | None:
         """Return what an earlier answer says here; None where none does."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from codefuse_lsp.suggestions.account import Account, record_of, said_of
 from codefuse_lsp.suggestions.log import RequestLog
-from codefuse_lsp.suggestions.outcome import Outcome
-from codefuse_lsp.suggestions.trace import Fate, Trace
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, new_id
+from codefuse_lsp.suggestions.trace import Fate, Record, Trace
 
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -24,6 +25,11 @@ class Records:
         self._trace.add(record_of(outcome, account))
         if account.stream is not None:
             self._log.add(said_of(outcome, account))
+        self._save_later()
+
+    def failed(self, file: str, line: int, silence: Silence) -> None:
+        """Remember a request that failed before its place was known, and save it soon; the line counts from 1."""
+        self._trace.add(Record(new_id(), time.time(), file, line, silence.reason, silence.detail))
         self._save_later()
 
     def met(self, suggestion_id: str, fate: Fate, accepted_length: int = 0) -> None:
