@@ -10,7 +10,7 @@ import pytest
 from codefuse_lsp.config import Settings
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.asked import Asked, asked_at
-from codefuse_lsp.suggestions.outcome import Silence
+from codefuse_lsp.suggestions.outcome import Silence, Suggestion
 from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
@@ -57,3 +57,12 @@ async def test_a_fault_of_ours_is_silence_with_a_reason_and_only_its_place_is_lo
     assert isinstance(found, Silence) and found.reason == "fault" and "log" in found.detail
     assert [record.outcome for record in made.trace.records] == ["fault"]
     assert "KeyError at" in caplog.text and " prepare" in caplog.text and SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("drawn", ["‸", "  ‸\n", "\n\n‸\n"])
+async def test_who_asks_in_an_empty_file_gets_what_the_model_would_write_there(far_end: FarEnd, drawn: str) -> None:
+    far_end.says("import os")
+    async with suggester(far_end) as made:
+        typed, invoked = await made.suggest(asked_in(drawn)), await made.suggest(asked_in(drawn, invoked=True))
+    assert isinstance(typed, Silence) and typed.reason == "empty file"
+    assert isinstance(invoked, Suggestion) and invoked.text == "import os"
