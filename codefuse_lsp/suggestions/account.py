@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -13,7 +13,7 @@ from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.request import Usage
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.filters import Cut
-from codefuse_lsp.suggestions.log import Said
+from codefuse_lsp.suggestions.log import Dropped, Said
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion, new_id
 from codefuse_lsp.suggestions.stream import Stream
 from codefuse_lsp.suggestions.trace import Record
@@ -27,6 +27,7 @@ class Account:
     source: Literal["", "model", "running", "cache"] = ""  # who was asked
     stream: Stream | None = None
     cuts: tuple[Cut, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)  # that stand at the cursor, by their placeholders
     wants_others: bool = False  # the user has asked again at the same place
     looked_s: float = 0.0  # round the cursor
     waited_s: float = 0.0  # for the next keystroke
@@ -77,6 +78,13 @@ def record_of(outcome: Outcome, account: Account) -> Record:
     )
 
 
+def dropped_of(outcome: Outcome, account: Account) -> Dropped:
+    """Return what each step took away, with no secret in it; of an answer that no filter saw, the whole of it."""
+    if account.cuts or isinstance(outcome, Suggestion):
+        return tuple((cut.name, conceal(cut.dropped, account.secrets)) for cut in account.cuts)
+    return ((outcome.reason, account.stream.raw),) if account.stream is not None and account.stream.raw else ()
+
+
 def said_of(outcome: Outcome, account: Account) -> Said:
     """Return all that was said for a request, for the user's own eyes, but no secret."""
     stream = account.stream
@@ -88,7 +96,7 @@ def said_of(outcome: Outcome, account: Account) -> Said:
         heal=stream.question.request.heal,
         written=stream.raw,
         shown=conceal(outcome.text, secrets) if isinstance(outcome, Suggestion) else "",
-        dropped=tuple((cut.name, conceal(cut.dropped, secrets)) for cut in account.cuts),
+        dropped=dropped_of(outcome, account),
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FILE_NAME = "requests.jsonl"
 LARGEST_FILE_BYTES = 4 << 20
 KEPT_UNSAVED = 100
+
+Dropped = tuple[tuple[str, str], ...]  # filter or gate, and the text that it took away
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Said:
     heal: str
     written: str
     shown: str
-    dropped: tuple[tuple[str, str], ...] = ()  # filter, text
+    dropped: Dropped = ()
 
 
 class RequestLog:
@@ -67,7 +68,7 @@ def find(path: Path, name: str) -> Said | None:
     return next((said for said in map(_read, reversed(lines)) if said and said.id.startswith(name)), None)
 
 
-def dropped_by_id(path: Path) -> dict[str, Sequence[tuple[str, str]]]:
+def dropped_by_id(path: Path) -> dict[str, Dropped]:
     """Return what the filters took away from each request that is kept."""
     try:
         lines = path.read_text("utf-8").splitlines()

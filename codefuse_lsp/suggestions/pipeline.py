@@ -254,7 +254,7 @@ class Suggester:
     async def _fit(self, hit: Hit, place: Place, prepared: Prepared, account: Account) -> Outcome:
         with account.timed("fitted_s"):
             found: Fitted = await self._in_thread(fitted_on, hit, place, prepared.syntax)
-        account.cuts = found.cuts
+        account.cuts, account.secrets = found.cuts, prepared.shown.restorations
         return found.outcome
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from codefuse_lsp.suggestions.account import Account, record_of, said_of
-from codefuse_lsp.suggestions.log import RequestLog
+from codefuse_lsp.suggestions.account import Account, dropped_of, record_of, said_of
+from codefuse_lsp.suggestions.log import Dropped, RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, new_id
-from codefuse_lsp.suggestions.trace import Fate, Record, Trace
+from codefuse_lsp.suggestions.trace import KEPT, Fate, Record, Trace
 
 SAVE_PAUSE_S = 1.0  # between a request and its record's way to the disk
 
@@ -18,14 +18,22 @@ class Records:
 
     def __init__(self, trace: Trace, log: RequestLog) -> None:
         self._trace, self._log = trace, log
+        self._dropped: dict[str, Dropped] = {}  # of the last requests
         self._saving: asyncio.Task[None] | None = None
 
     def add(self, outcome: Outcome, account: Account) -> None:
         """Remember a request, and save it soon."""
-        self._trace.add(record_of(outcome, account))
+        self._trace.add(record := record_of(outcome, account))
+        self._dropped[record.id] = dropped_of(outcome, account)
+        if len(self._dropped) > KEPT:
+            del self._dropped[next(iter(self._dropped))]
         if account.stream is not None:
             self._log.add(said_of(outcome, account))
         self._save_later()
+
+    def dropped(self, name: str) -> Dropped:
+        """Return what each step took away in one of the last requests; kept in memory alone."""
+        return self._dropped.get(name, ())
 
     def failed(self, file: str, line: int, silence: Silence) -> None:
         """Remember a request that failed before its place was known, and save it soon; the line counts from 1."""

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.e2e.conftest import OpenWindow
-from tests.e2e.far_end import FarEnd
+from tests.e2e.far_end import Completion, FarEnd
 from tests.e2e.window import AUTOMATIC, Window, hang_guard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,6 +172,48 @@ async def test_a_far_end_that_says_nothing_is_given_up(open_window: OpenWindow, 
     assert (await window.why())["outcome"] == "too slow"
 
 
+async def why_on_the_command_line(*options: str) -> str:
+    program = ("-m", "codefuse_lsp", "why", *options)
+    async with hang_guard():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        told, _ = await process.communicate()
+    return told.decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "dropped"),
+    [
+        ("\n    return height", None, [{"filter": "keep one line", "text": "\n    return height"}]),
+        (" * height\n    x[/b]", " * height", [{"filter": "keep one line", "text": "\n    x[/b]"}]),
+    ],
+)
+async def test_what_was_dropped_is_told_with_its_reason(
+    open_window: OpenWindow, far_end: FarEnd, said: str, shown: str | None, dropped: list[dict[str, str]]
+) -> None:
+    far_end.says(said)
+    window = await open_window()
+    item = await window.ghost(AREA)
+    assert (item and item["insertText"]) == shown
+    assert (await window.why())["dropped"] == dropped
+    await window.close()
+    (record,) = json.loads(await why_on_the_command_line("--json", "--count", "1"))
+    assert record["dropped"] == dropped
+    assert f"keep one line took {dropped[0]['text'].strip()!r}" in await why_on_the_command_line("--count", "1")
+
+
+async def test_what_the_model_wrote_in_vain_is_told_where_no_filter_saw_it(window: Window, far_end: FarEnd) -> None:
+    async def script(completion: Completion) -> None:
+        completion.head()
+        completion.say(" height")
+        completion.end()
+
+    far_end.script = script
+    assert await window.ghost(AREA) is None
+    assert (await window.why())["dropped"] == [{"filter": "half word", "text": " height"}]
+
+
 async def test_the_reasons_are_kept_for_the_command_line_without_a_word_of_code(
     open_window: OpenWindow, far_end: FarEnd
 ) -> None:
@@ -179,12 +221,7 @@ async def test_the_reasons_are_kept_for_the_command_line_without_a_word_of_code(
     window = await open_window()
     await window.ghost(AREA)
     await window.close()
-    program = ("-m", "codefuse_lsp", "why", "--json", "--count", "1")
-    async with hang_guard():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        told, _ = await process.communicate()
+    told = await why_on_the_command_line("--json", "--count", "1")
     (record,) = json.loads(told)
     assert (record["outcome"], record["file"], record["line"]) == ("shown", "area.py", 2)
-    assert "width" not in told.decode()
+    assert "width" not in told
