@@ -111,7 +111,11 @@ def _add_using(add: Add) -> None:
 
     why = add("why", "tell what became of the last requests for ghost text", "In any editor, and of `complete`.")
     why.add_argument("id", nargs="?", help="of one request, or its beginning: show what was asked and answered")
-    why.add_argument("--rebuild", action="store_true", help="with an id: show its prompt, answer and filters (default)")
+    why.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="with an id: show prompt and answer, filtered once more (default)",
+    )
     why.add_argument("--count", type=count, default=10, help="how many (default: 10)")
     why.add_argument("--json", action="store_true", help="print one JSON array")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -15,6 +16,7 @@ from codefuse_lsp.cli import files, screen
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError
 from codefuse_lsp.suggestions import log, trace
+from codefuse_lsp.suggestions.outcome import Suggestion
 
 LONGEST_TEXT = 60  # characters in the table, of a text that was taken away
 
@@ -66,16 +68,33 @@ def _rebuild(options: argparse.Namespace, path: Path) -> int:
             f"There is no request {options.id} in {path}; the oldest are forgotten, "
             "and none is kept where the setting completion_log is false."
         )
+    if said.origin and not said.prompt and (origin := log.find(path, said.origin)) is not None:
+        said = replace(said, prompt=origin.prompt, heal=origin.heal, written=origin.written)
+    again = _again(said)
     if options.json:
-        screen.out.print_json(json.dumps(asdict(said)))
+        screen.out.print_json(json.dumps(asdict(said) | {"rebuilt": again}))
         return 0
     parts = [("prompt", said.prompt), ("to begin with", said.heal), ("the model wrote", said.written)]
     parts += [(f"taken away by: {name}", text) for name, text in said.dropped]
+    if again is not None:
+        name = "made of it once more: the same text" if again["same"] else "made of it once more: another text"
+        parts += [(name, again["text"] or "(nothing)")]
     for name, text in [*parts, ("shown", said.shown)]:
         if text:
             screen.out.rule(name, align="left")
             screen.out.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _again(said: log.Said) -> dict[str, Any] | None:
+    """Return what the filters make of the answer now, and whether that is what was shown."""
+    if said.given is None:
+        return None
+    from codefuse_lsp.suggestions.rebuilding import rebuilt  # with its grammars only for those who need them
+
+    outcome = rebuilt(said.given).outcome
+    text, replaces = (outcome.text, outcome.replaces) if isinstance(outcome, Suggestion) else ("", 0)
+    return {"text": text, "replaces": replaces, "same": text == said.shown}
 
 
 def _why_none(folder: Path) -> str:

@@ -19,6 +19,22 @@ Dropped = tuple[tuple[str, str], ...]  # filter or gate, and the text that it to
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """An answer and the place where it was fitted in, secrets replaced: enough to do it once more."""
+
+    language: str
+    line_end: str
+    prefix: str  # of the cursor; it ends with `typed`
+    suffix: str
+    block: bool  # whether more than one line was wanted
+    typed: str  # of the answer, by then
+    rest: str
+    line_suffix: str  # what stood right of the cursor, on its line, that the answer was written for
+    was_block: bool  # what was wanted there
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One request: what the model was shown, what it wrote, and what each step took away."""
 
@@ -28,6 +44,8 @@ class Said:
     written: str
     shown: str
     dropped: Dropped = ()
+    origin: str = ""  # the request whose answer it is, or beside whose suggestion it was shown
+    given: Given | None = None  # None where nothing was fitted in
 
 
 class RequestLog:
@@ -80,7 +98,9 @@ def dropped_by_id(path: Path) -> dict[str, Dropped]:
 def _read(line: str) -> Said | None:
     try:
         fields = json.loads(line)
-        return Said(**fields | {"dropped": tuple((name, text) for name, text in fields["dropped"])})
+        dropped = tuple((name, text) for name, text in fields["dropped"])
+        given = Given(**fields["given"]) if fields.get("given") else None
+        return Said(**fields | {"dropped": dropped, "given": given})
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from codefuse_lsp.errors import CodeFuseError, describe
+from codefuse_lsp.suggestions.cache import Hit
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ class Suggestion:
     text: str
     replaces: int = 0
     alternatives: tuple[Suggestion, ...] = field(default=())  # to cycle through, where the user asked
+    answer: Hit | None = field(default=None, compare=False)  # that it was made of, where that is not the request's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,8 @@ class Suggester:
         account.source = "cache"
         shown = await self._fit(hit, place, prepared, account)
         if isinstance(shown, Silence) and hit.typed:
-            account.source = ""  # what is left of an answer may be too little: there is more to ask
-            return None
+            account.source, account.hit, account.cuts = "", None, ()
+            return None  # what is left of an answer may be too little: there is more to ask
         return shown
 
     async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
@@ -254,7 +254,7 @@ class Suggester:
     async def _fit(self, hit: Hit, place: Place, prepared: Prepared, account: Account) -> Outcome:
         with account.timed("fitted_s"):
             found: Fitted = await self._in_thread(fitted_on, hit, place, prepared.syntax)
-        account.cuts, account.secrets = found.cuts, prepared.shown.restorations
+        account.fitted(hit, place, prepared.shown, found.cuts)
         return found.outcome
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:

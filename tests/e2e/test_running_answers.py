@@ -160,6 +160,7 @@ async def test_a_word_that_the_model_was_not_sure_of_is_not_shown_nor_named_on_t
         assert item is not None and item["insertText"] == "width"
     assert await window.ghost("print(‸)\n") is None
     record = await window.why()
+    assert record.pop("dropped") == [{"filter": "unsure", "text": " depth"}]  # which is told, and not kept with it
     assert record["outcome"] == "unsure" and "depth" not in json.dumps(record)
 
 

@@ -55,6 +55,7 @@ class WhyRecord:
     filters: Sequence[str]
     fate: str  # of what was shown: seen, rejected, partly or accepted, as far as the editor told
     accepted_length: int
+    others: Sequence[str]  # ids of what was shown beside it
     dropped: Sequence[Dropped]
 
 
