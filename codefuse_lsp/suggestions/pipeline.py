@@ -27,7 +27,7 @@ from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, nu
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted_on, weighed
-from codefuse_lsp.suggestions.further import accepted, when_idle
+from codefuse_lsp.suggestions.further import further, looks_ahead, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, silence_of
@@ -201,7 +201,7 @@ class Suggester:
             with contextlib.suppress(TimeoutError, CodeFuseError):
                 async with asyncio.timeout(until - time.monotonic()):
                     shown = await self._chosen(shown, stream, prepared, number, until, invoked=asked.invoked)
-        if isinstance(shown, Suggestion) and self._looks_ahead():
+        if isinstance(shown, Suggestion) and looks_ahead(self.settings, self._connection.ready):
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
 
@@ -260,22 +260,22 @@ class Suggester:
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._looking, work, *given)
 
-    def _looks_ahead(self) -> bool:
-        wish, ready = self.settings.completion_ahead, self._connection.ready
-        return wish == "on" or (wish == "auto" and ready is not None and ready.card.on_gpu)
-
     async def _look_ahead(self, place: Place, suggestion: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
-        after, ready = accepted(place.context, suggestion), self._connection.ready
-        if ready is None or self._cache.find(after, now=time.monotonic()):
+        answer, ready = self._cache.find(place.context, now=time.monotonic()), self._connection.ready
+        on = await self._in_thread(further, place, suggestion, prepared.syntax, answer)
+        if on.ended is not None:
+            self._cache.store(on.ended, "", now=time.monotonic())
+        if ready is None or on.asked is None or self._cache.find(on.asked.context, now=time.monotonic()):
             return
-        shown = await self._in_thread(self.surroundings.shown, after, prepared.snippets)
+        shown = await self._in_thread(self.surroundings.shown, on.asked.context, prepared.snippets)
         if shown.in_secret:
             return
-        question = question_for(replace(place, context=after), shown, ready.card, self.settings)
+        question = question_for(on.asked, shown, ready.card, self.settings)
         self._running.begin(stream := Stream(self._connection, when_idle(question), self._keep))
         async with stream.followed():
-            await stream.rest_at(after)
+            await stream.rest_at(on.asked.context)
+        self.records.ahead(stream)
 
     def _keep(self, stream: Stream) -> None:
         """Remember an answer that has come to its end."""
