@@ -20,9 +20,8 @@ def register(server: CodeFuseServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " ", ":"]))
     async def completion(ls: CodeFuseServer, params: types.CompletionParams) -> types.CompletionList:
-        context = params.context
-        invoked = context is None or context.trigger_kind is types.CompletionTriggerKind.Invoked
-        placed = await suggestion_at(ls, params.text_document.uri, params.position, invoked=invoked)
+        # Nobody can tell who asked: to clients, typing a letter is an invocation, too (LSP 3.17, CompletionTriggerKind)
+        placed = await suggestion_at(ls, params.text_document.uri, params.position, invoked=False)
         if not placed:
             return types.CompletionList(is_incomplete=True, items=[])
         found = placed[0]
