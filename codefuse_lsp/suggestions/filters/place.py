@@ -46,18 +46,6 @@ class Place:
     opens: bool = False  # whether the first line may open a block, which is then wanted with it, and nothing beyond
 
 
-def place_of(context: CursorContext) -> Place:
-    """Return the place of a cursor: a block is wanted where a line has just been opened or nothing stands yet.
-
-    Between braces that an editor closed, `{│}`, a block is wanted as well.
-    """
-    if not context.at_line_end:
-        opened = context.line_prefix.rstrip().endswith("{")
-        return Place(context, block=opened and set(context.line_suffix.strip()) <= set("}]);,"))
-    opener = line_above(context) if context.on_blank_line else context.line_prefix
-    return Place(context, block=opens_block(opener, context.language))
-
-
 def grown(text: str, place: Place) -> Place:
     """Return the place of a text that is not over with its first line: one that opens a block takes it along.
 
