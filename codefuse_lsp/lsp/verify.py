@@ -66,7 +66,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
     from codefuse_lsp.verification.copies import copies_of
     from codefuse_lsp.verification.drafts import Draft
     from codefuse_lsp.verification.runners import runner_for
-    from codefuse_lsp.verification.running import LIMITS, Runs, must_be_walled
+    from codefuse_lsp.verification.running import Runs, limits_of, must_be_walled
     from codefuse_lsp.verification.verifying import verified
 
     draft = Draft(plan.existing, text, plan.subject.language)
@@ -80,7 +80,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
         report("copying the workspace", None)
         async with copies_of(root, config.cache_dir() / "runs", _ignored(server)) as copies:
             runner = replace(runner, test_s=seconds / 6)
-            runs = Runs(runner, copies, _texts(server, root), replace(LIMITS, wall_s=seconds))
+            runs = Runs(runner, copies, _texts(server, root), limits_of(seconds))
             asked = _Asked(server, plan, model)
             rounds = server.settings.verify_rounds
             verdict = await verified(draft, runs.run, asked.mend, asked.expect, rounds, lambda said: report(said, None))

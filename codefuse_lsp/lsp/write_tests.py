@@ -6,12 +6,14 @@ Where the user lets it be run, only what works is written (verify.py).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from lsprotocol import types
 
 from codefuse_lsp.answers import request_for
 from codefuse_lsp.context.statements import closed_statements
+from codefuse_lsp.errors import DocumentChanged
 from codefuse_lsp.generation.request import Priority
 from codefuse_lsp.lsp.asking import answer_to
 from codefuse_lsp.lsp.protocol.actions import Target
@@ -31,10 +33,9 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     """Return the edit that adds tests for the target's code; None when the user was shown the text instead.
 
     With the user's consent they have been run, and only those that are worth it are in the edit. Raises CodeFuseError,
-    DocumentChanged when the code was edited meanwhile.
+    DocumentChanged when the code, or the file of its tests, was edited meanwhile.
     """
     plan = await tests_plan(server, target)
-    version = plan.there.version if plan.there is not None else None
     async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
         ready = await server.connection.wait()
         model = model_format(ready.card, server.settings)
@@ -52,7 +53,7 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
         await _show_instead(server, plan, tests_text(prompt, answer, plan.existing))
     if not offered:
         return None
-    return _edit(plan, offered, version, server.client_capabilities)
+    return _edit(plan, offered, await _version_there(server, plan), server.client_capabilities)
 
 
 def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
@@ -63,6 +64,14 @@ def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
         return ""
     gap = prompt.head[: len(prompt.head) - len(prompt.head.lstrip("\n"))]
     return gap + text
+
+
+async def _version_there(server: CodeFuseServer, plan: Plan) -> int | None:
+    """Return the version of the file of tests, None where it is not open; raises DocumentChanged for another text."""
+    there = server.document(plan.uri).frozen()
+    if await asyncio.to_thread(lambda: there.source) != plan.existing:
+        raise DocumentChanged(f"{plan.test_file.path.name} was changed meanwhile; please ask again.")
+    return there.version
 
 
 def _edit(plan: Plan, text: str, version: int | None, capabilities: types.ClientCapabilities) -> types.WorkspaceEdit:

@@ -256,6 +256,55 @@ async def test_code_that_changes_while_its_tests_are_written_gets_none(
     assert refusal.value.code == REQUEST_FAILED
 
 
+@pytest.mark.parametrize("meanwhile", ["typed into", "written", "made", "made in the editor", "deleted"])
+async def test_a_file_of_tests_that_changes_while_they_are_written_gets_none(
+    window: Window, far_end: FarEnd, project: Path, meanwhile: str
+) -> None:
+    far_end.holds()
+    there = project / "tests" / "test_area.py"
+    if not meanwhile.startswith("made"):
+        there.write_text("import area\n", "utf-8")
+    if meanwhile == "typed into":
+        put(window, there, "python", "import area\n")
+    _, answer = window.ask(
+        "codeAction/resolve", await offered(window, put(window, project / "area.py", "python", AREA))
+    )
+    completion = await far_end.next()
+    if meanwhile == "typed into":
+        window.insert(there.as_uri(), 2, 0, 0, "import os\n")
+    elif meanwhile == "deleted":
+        there.unlink()
+    elif meanwhile == "made in the editor":
+        put(window, there, "python", "import os\n")
+    else:
+        there.write_text("import os\nimport area\n", "utf-8")
+    await window.synchronise()
+    completion.say(ANSWER)
+    completion.end()
+    with pytest.raises(EditorError, match=r"^test_area\.py was changed meanwhile; please ask again") as refusal:
+        await window.result(answer)
+    assert refusal.value.code == REQUEST_FAILED
+
+
+async def test_a_file_of_tests_that_is_opened_while_they_are_written_gets_them_in_its_version(
+    window: Window, far_end: FarEnd, project: Path
+) -> None:
+    far_end.holds()
+    there = project / "tests" / "test_area.py"
+    there.write_text("import area\n", "utf-8")
+    _, answer = window.ask(
+        "codeAction/resolve", await offered(window, put(window, project / "area.py", "python", AREA))
+    )
+    completion = await far_end.next()
+    put(window, there, "python", "import area\n")
+    await window.synchronise()
+    completion.say("\n    assert area(2, 3) == 6\n")
+    completion.end()
+    (append,) = (await window.result(answer))["edit"]["documentChanges"]
+    assert append["textDocument"] == {"uri": there.as_uri(), "version": 1}
+    assert append["edits"][0]["range"]["start"] == {"line": 1, "character": 0}
+
+
 async def test_a_far_end_that_refuses_is_quoted(window: Window, far_end: FarEnd, project: Path) -> None:
     far_end.refuses("500 Internal Server Error", "The GPU fell off the bus.")
     action = await offered(window, put(window, project / "area.py", "python", AREA))
