@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 from codefuse_lsp.edits.indentation import indent_of
 from codefuse_lsp.edits.lines import is_blank
+from codefuse_lsp.edits.matching import matched_lines
 
 MOST_CELLS = 300_000  # of the alignment's table: 0.3 s at most; for more than that, nothing is certain
 LIKE = 0.5  # share of words that two lines have in common when one is taken for a new form of the other
 _EXACT, _UNIQUE, _BRACES, _BLANK, _SAME_DEPTH, _EDGE = 3.0, 2.0, 0.5, 0.1, 0.4, 1.0
 _INSERTED, _DELETED = -0.1, -0.3
+_CUT = "\0"  # no line of a text: the last one that was written is not taken for the last of the old ones
 _WORDS = re.compile(r"\w+")
 _TARGET = re.compile(r"([^=(]*\w[^=(]*?)\s*[-+*/|&:]?=(?!=|>)")  # what a line gives a value
 _OPENING = r"(?:#+|//+|--+|/\*+|<!--|;+|%+|\{/\*|REM\b|')"
@@ -97,10 +99,18 @@ def filled(old: Sequence[str], new: Segments, *, is_definition: bool = False) ->
     return result
 
 
-def resumed(old: Sequence[str], written: Sequence[str]) -> list[str]:
-    """Return what was written of a text that was to replace `old`, and the rest of `old` from there on."""
-    pairs = aligned(old, Segments(list(written), frozenset({len(written)}))) or {}
-    return [*written, *old[max(pairs.values(), default=-1) + 1 :]]
+def resumed(old: Sequence[str], written: Sequence[str]) -> list[str] | None:
+    """Return what was written of a text that was to replace `old`, and the rest of `old` from there on.
+
+    None where it is not certain where that is: of texts that are too long to compare, only what follows lines that
+    both have is compared.
+    """
+    for place, number in [(0, 0), *matched_lines(old, [*written, _CUT])]:
+        tail = list(written[number:])
+        pairs = aligned(old[place:], Segments(tail, frozenset({len(tail)})))
+        if pairs is not None:
+            return [*written, *old[place + max(pairs.values(), default=-1) + 1 :]]
+    return None
 
 
 def aligned(old: Sequence[str], new: Segments) -> dict[int, int] | None:

@@ -37,6 +37,7 @@ GROWTH = 1.5  # of the code, in tokens, that its answer has room for
 LEAST_ANSWER = 256  # tokens that are added to that
 NO_CODE = "The model wrote no code; please ask again in other words."
 CUT = "The answer was cut at {tokens} tokens; behind its last whole line the old code follows."
+LOST = "The answer ended early, and it is not certain where the old code goes on from there: select less of it."
 LEFT_OUT = "The answer leaves out code, and it is not certain which: look at it closely."
 NOTHING = "The model would change nothing here."
 UNSOUND = "With this edit the file has a syntax error that it has not now."
@@ -174,7 +175,9 @@ def _draft(job: Job, plan: _Plan | None, text: str, reason: str, tokens: int) ->
     new = _ended(lines, span, text, line_end_of(source))
     notes = [CUT.format(tokens=tokens)] if reason == "length" else []
     if reason != "stop":
-        new = "".join(resumed(lines_of(old), lines_of(new)))
+        whole = resumed(lines_of(old), lines_of(new))
+        new = old if whole is None else "".join(whole)
+        notes = [LOST] if whole is None else notes
     elif left_out := _left_out(old, new, job.document.language_id or ""):
         whole = filled(lines_of(old), segments_of(lines_of(new), left_out), is_definition=True)
         new = new if whole is None else "".join(whole)

@@ -92,6 +92,7 @@ def test_a_mark_alone_stands_for_all(lines: list[str]) -> None:
 @given(LINES, LINES)
 def test_what_was_written_comes_first_and_then_an_end_of_the_old_text(old: list[str], written: list[str]) -> None:
     result = resumed(old, written)
+    assert result is not None
     assert result[: len(written)] == written
     rest = result[len(written) :]
     assert not rest or old[-len(rest) :] == rest
@@ -106,3 +107,29 @@ def test_a_text_repeated_in_part_goes_on_where_that_ends(old: list[str], count: 
 def test_a_line_that_was_changed_is_not_there_twice_when_the_rest_goes_on() -> None:
     lines = lines_of(OLD)
     assert resumed(lines, [lines[0], "    result = 10\n"]) == [lines[0], "    result = 10\n", *lines[2:]]
+
+
+LONG = [f"    step_{number}({number})" if number % 3 else "}" for number in range(1, 2101)]
+
+
+@pytest.mark.parametrize("count", [1, 500, 1_201, 1_502, 2_100])
+def test_a_long_text_repeated_in_part_goes_on_where_that_ends(count: int) -> None:
+    assert resumed(LONG, LONG[:count]) == LONG
+
+
+def test_of_a_long_text_the_changed_lines_are_not_there_twice() -> None:
+    new = [
+        line.replace("(", "(self, ").replace("step", "walk") if n in (0, 1_000, 1_498) else line
+        for n, line in enumerate(LONG)
+    ]
+    assert resumed(LONG, new[:1_500]) == [*new[:1_500], *LONG[1_500:]]
+
+
+def test_a_last_line_like_that_of_a_long_text_is_not_taken_for_it() -> None:
+    written = ["// new", *LONG[1:1_500]]
+    assert written[-1] == LONG[-1]
+    assert resumed(LONG, written) == [*written, *LONG[1_500:]]
+
+
+def test_where_a_long_text_goes_on_that_was_written_all_otherwise_is_not_certain() -> None:
+    assert resumed(LONG, [f"other_{number}" for number in range(900)]) is None
