@@ -10,7 +10,6 @@ it replaces, and brings no syntax error into the file.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +19,9 @@ from codefuse_lsp.context.flaws import flaws
 from codefuse_lsp.context.strings import long_strings
 from codefuse_lsp.context.widening import trimmed
 from codefuse_lsp.edits.code_blocks import candidates
+from codefuse_lsp.edits.elisions import left_out
 from codefuse_lsp.edits.restyling import Style, indent_of, reindented, style_of
 from codefuse_lsp.errors import CodeFuseError
-
-# What models write in place of code that they were too lazy to repeat.
-_LEFT_OUT = re.compile(
-    r"^\s*(?:#|//|--|/\*+|\*|<!--)?\s*(?:(?:\.{3}|…)|(?:\(?\s*(?:the )?(?:rest|remainder) of (?:the |your |this )?\w+|"
-    r"(?:your |the )?(?:existing|other|original|previous|remaining) (?:code|methods?|functions?|implementation|logic)|"
-    r"(?:same|unchanged) as (?:before|above)|(?:remains?|stays?) (?:the same|unchanged)))",
-    re.I,
-)
 
 
 class Unfit(CodeFuseError):
@@ -133,7 +125,8 @@ def _fitted(code: str, place: Place) -> list[str]:
     whole = trimmed(lines, LineSpan(0, len(lines)))
     lines = [line.rstrip(" \t") if not line.strip() else line for line in lines[whole.start : whole.stop]]
     old = [line.rstrip("\r\n") for line in place.own]
-    _leaves_nothing_out(lines, old)
+    if left_out(lines, old, place.language):
+        raise Unfit("The model left some of the code out, so it cannot replace it.")
     new = _in_style(lines, old, place)
     if new == place.own:
         raise Unchanged("The model would change nothing here.")
@@ -175,13 +168,6 @@ def _inside(spans: Sequence[LineSpan], outer: LineSpan) -> list[LineSpan]:
 def _said(lines: Sequence[str], span: LineSpan) -> tuple[str, ...]:
     """Return the text of a string, and of the line that it begins on, without indentation."""
     return tuple(line.strip() for line in lines[span.start - 1 : span.stop])
-
-
-def _leaves_nothing_out(lines: Sequence[str], old: Sequence[str]) -> None:
-    there = {line.strip() for line in old}
-    for line in lines:
-        if _LEFT_OUT.match(line) and line.strip() not in there:
-            raise Unfit("The model left some of the code out, so it cannot replace it.")
 
 
 def _holds_definition(new: Sequence[str], place: Place) -> None:

@@ -83,6 +83,25 @@ def test_an_answer_that_does_not_fit_is_refused_with_its_reason(answer: str, rea
         replacement(answer, place())
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "language"),
+    [
+        (
+            "function f(a) {\n  return a;\n}\n",
+            "function f(a) {\n  return {\n    ...a,\n    b: 1,\n  };\n}\n",
+            "javascript",
+        ),
+        ("int f(char *a);\n", "int f(\n    char *a,\n    ...);\n", "c"),
+        ("int f(char *a) {\n  return 0;\n}\n", "int f(char *a,\n      ...)\n{\n  return 0;\n}\n", "c"),
+        ("class A:\n    def f(self): pass\n", "class A:\n    def f(self):\n        ...\n", "python"),
+        ("def f(a):\n    return a\n", "def f(a):\n    # Other methods are slower\n    return a + 0\n", "python"),
+    ],
+)
+def test_dots_and_comments_that_leave_nothing_out_are_code(old: str, new: str, language: str) -> None:
+    there = place(old, LineSpan(0, old.count("\n")), language)
+    assert "".join(replacement(f"```\n{new}```", there)) == new
+
+
 def test_line_ends_of_the_file_are_kept() -> None:
     new = replacement(BETTER, place(CLASS.replace("\n", "\r\n")))
     assert "".join(new) == EXPECTED.replace("\n", "\r\n")
