@@ -49,9 +49,11 @@ async def commit_message(server: CodeFuseServer, params: CommitMessageParams) ->
         most = min(ANSWER_TOKENS, server.settings.chat_max_tokens)
         written = await ask(server, prompt, model, told.restorations, most, report, push=stream.push)
     stream.flush()
-    message = message_in(written.text)
+    message = message_in(written.whole_lines)
     if not message:
         raise CodeFuseError("The model answered with no message; please ask again.")
+    if written.is_cut:
+        left_out.append(f"The message was cut after {most} tokens, and its last line was left out.")
     return CommitMessageResult(message, left_out)
 
 
