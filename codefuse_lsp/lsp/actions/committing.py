@@ -47,8 +47,10 @@ async def commit_message(server: CodeFuseServer, params: CommitMessageParams) ->
             *(f"The end of the changes of {path} did not fit the model's context." for path in cut),
         ]
         most = min(ANSWER_TOKENS, server.settings.chat_max_tokens)
-        written = await ask(server, prompt, model, told.restorations, most, report, push=stream.push)
-    stream.flush()
+        try:
+            written = await ask(server, prompt, model, told.restorations, most, report, push=stream.push)
+        finally:
+            stream.flush()  # nothing is to come behind the answer to the request, not even to one that failed
     message = message_in(written.whole_lines)
     if not message:
         raise CodeFuseError("The model answered with no message; please ask again.")
