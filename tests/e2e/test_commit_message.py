@@ -12,6 +12,7 @@ import pytest
 from codefuse_lsp.evaluation.editor import EditorError
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import FarEnd
+from tests.e2e.test_bare_editors import EDITORS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -158,3 +159,19 @@ async def test_gits_message_editor_gets_an_action(open_window: OpenWindow, far_e
     (change,) = resolved["edit"]["documentChanges"]
     assert change["textDocument"] == {"uri": uri, "version": 1}
     assert change["edits"][0]["newText"] == "Multiply instead of adding"
+
+
+async def test_a_client_without_versioned_edits_gets_the_message_in_a_plain_one(
+    open_window: OpenWindow, far_end: FarEnd, repository: Path
+) -> None:
+    far_end.says("Multiply instead of adding")
+    window = await open_window(
+        repository, client=EDITORS["kate"], listeners={"workspace/applyEdit": lambda params: {"applied": True}}
+    )
+    uri = (repository / ".git" / "COMMIT_EDITMSG").as_uri()
+    window.open(uri, "git-commit", "\n# Please enter the commit message\n")
+    (action,) = await window.actions(uri, {"line": 0, "character": 0})
+    assert await window.run_command(action["command"]) is True
+    (asked,) = window.heard["workspace/applyEdit"]
+    assert list(asked["edit"]) == ["changes"]
+    assert [change["newText"] for change in asked["edit"]["changes"][uri]] == ["Multiply instead of adding"]

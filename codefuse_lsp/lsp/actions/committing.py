@@ -18,6 +18,7 @@ from codefuse_lsp.lsp.deltas import DeltaStream
 from codefuse_lsp.lsp.protocol.actions import CommitMessageParams, CommitMessageResult, Target
 from codefuse_lsp.lsp.selection import unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import versioned
 from codefuse_lsp.prompts.committing import commit_prompt, message_in
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
 
@@ -69,8 +70,7 @@ async def message_edit(server: CodeFuseServer, target: Target) -> types.Workspac
     start = types.Position(0, 0)
     gap = "" if not document.lines[0].strip() else "\n"
     change = types.TextEdit(types.Range(start, start), found.message + gap)
-    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [change])])
+    return versioned(document.uri, document.version, [change], server.client_capabilities)
 
 
 async def _told(server: CodeFuseServer, params: CommitMessageParams) -> _Told:
