@@ -53,7 +53,8 @@ def register(server: CodeFuseServer) -> None:
 def _action(offer: Offer, server: CodeFuseServer) -> types.CodeAction:
     capabilities = _capabilities(server)
     wire: Any = server.protocol.to_wire(offer.target)
-    tags = [types.CodeActionTag.LlmGenerated] if capabilities and capabilities.tag_support else None
+    known = capabilities.tag_support.value_set if capabilities and capabilities.tag_support else ()
+    tags = [tag] if (tag := types.CodeActionTag.LlmGenerated) in known else None
     action = types.CodeAction(offer.title, kind=offer.action.kind, diagnostics=offer.target.diagnostics, tags=tags)
     if offer.makes_edit and _resolves_edits(capabilities):
         return attrs.evolve(action, data=wire)
