@@ -15,6 +15,7 @@ from codefuse_lsp.answers import request_for
 from codefuse_lsp.context.statements import closed_statements
 from codefuse_lsp.errors import DocumentChanged
 from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.lsp.actions.asking import fitting, model_of
 from codefuse_lsp.lsp.asking import answer_to
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import unchanged
@@ -24,7 +25,8 @@ from codefuse_lsp.lsp.verify import worth_offering
 from codefuse_lsp.lsp.workspace_edits import new_file_edit, versioned
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
-from codefuse_lsp.suggestions.requests import model_format
+from codefuse_lsp.prompts.formats import ModelFormat
+from codefuse_lsp.prompts.questions import MAX_BESIDE_CHARS
 
 RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
 
@@ -37,9 +39,8 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     """
     plan = await tests_plan(server, target)
     async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
-        ready = await server.connection.wait()
-        model = model_format(ready.card, server.settings)
-        prompt = tests_prompt(plan.subject, plan.test_file, model, plan.shown.text, server.settings.system_prompt)
+        model = await model_of(server)
+        prompt = await _fitting(server, plan, model)
         request = request_for(prompt.prompt, server.settings, Priority.ACTION)
         text = ""
         for attempt in (request, replace(request, temperature=RETRY_TEMPERATURE)):
@@ -54,6 +55,21 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     if not offered:
         return None
     return _edit(plan, offered, await _version_there(server, plan), server.client_capabilities)
+
+
+async def _fitting(server: CodeFuseServer, plan: Plan, model: ModelFormat) -> TestsPrompt:
+    """Return the prompt with as much of the code, and of what stands beside it, as fits. Raises CodeFuseError."""
+    subject, system = plan.subject, server.settings.system_prompt
+
+    def build(code: str) -> TestsPrompt:
+        beside = int(MAX_BESIDE_CHARS * len(code) / len(subject.code))
+        return tests_prompt(replace(subject, code=code), plan.test_file, model, plan.shown.text, system, beside)
+
+    _, shown = await fitting(server, lambda code: build(code).prompt, subject.code, subject.language)
+    if shown != subject.code:
+        name = subject.name or subject.path
+        server.tell(f"Only the beginning of {name} fits the model's context; the rest is not tested.")
+    return build(shown)
 
 
 def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:

@@ -220,6 +220,25 @@ async def test_a_line_that_was_cut_off_is_left_out_even_if_it_parses(
     assert insert["edits"][0]["newText"].endswith("def test_area():\n    assert area(2, 3) == 6\n")
 
 
+async def test_a_long_function_with_much_beside_it_fits_the_context(
+    window: Window, far_end: FarEnd, project: Path
+) -> None:
+    far_end.says(ANSWER)
+    far_end.holds_to(4_096, far_end.script)
+    head = "".join(f"import module_number_{n} as m{n}  # for what comes\n" for n in range(60))
+    steps = "".join(f"    width = width * {n} + height - {n}\n" for n in range(260))
+    there = "".join(f"def test_other_{n}():\n    assert {n} + 1 > {n}\n\n\n" for n in range(100))
+    (project / "tests" / "test_area.py").write_text(there, "utf-8")
+    code = f"{head}\n\ndef area(width, height):\n{steps}    return width\n"
+    uri = put(window, project / "area.py", "python", code)
+    (action,) = await window.actions(uri, {"line": 62, "character": 0}, only=["refactor.codefuse.tests"])
+    resolved = await window.request("codeAction/resolve", action)
+    assert "assert area(2, 3) == 6" in resolved["edit"]["documentChanges"][-1]["edits"][0]["newText"]
+    (completion,) = far_end.asked
+    assert "width = width * 9" in completion.prompt and "def test_other_99" in completion.prompt
+    assert "Only the beginning of area fits the model's context; the rest is not tested." in window.messages()
+
+
 async def test_what_does_not_parse_is_tried_once_more_warmer(window: Window, far_end: FarEnd, project: Path) -> None:
     far_end.answers(RUBBISH, ANSWER)
     _, insert = await edit_of(window, project / "area.py")
