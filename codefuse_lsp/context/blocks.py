@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.context.dialects import BRACES, C_LIKE, DATA, ENDS, MARKUP, SCRIPTS
+from codefuse_lsp.context.dialects import (
+    BRACES,
+    C_LIKE,
+    DASH_COMMENTS,
+    DATA,
+    ENDS,
+    HASH_COMMENTS,
+    MARKUP,
+    SCRIPTS,
+    SLASH_COMMENTS,
+)
 from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.context.whereabouts import is_comment
 
@@ -27,6 +37,8 @@ _END_HEADER = re.compile(
 _OPEN_TAG = re.compile(
     r".*<(?!area|base|br|col|embed|hr|img|input|link|meta|source|wbr|!)[\w.:-]*(?:\s[^<>]*)?(?<![/-])>"
 )
+_TRAILING = {"#": HASH_COMMENTS, "//": SLASH_COMMENTS, "--": DASH_COMMENTS}
+_BRACES_TYPED_AHEAD = re.compile(r"""\{\s*\}[)\]},;"'`]*\s*""")  # by the editor, with the cursor between them
 _YAML_KEY = re.compile(r"(?:\s*-)*\s*[^\s#][^#]*:(?:\s+[|>][-+\d]*)?")
 _DOCSTRING_QUOTES = ('"' * 3, "'" * 3)
 _DECORATOR = re.compile(r"\s*(?:@\w|#\[|\[\w[\w.]*(?:\(.*\))?\]$)")
@@ -39,7 +51,7 @@ _DEFINITION = re.compile(
 def wants_block(context: CursorContext, at: SyntaxAt | None) -> bool:
     """Return whether more than one line is wanted at a cursor in code."""
     if not context.at_line_end:
-        return False
+        return bool(_BRACES_TYPED_AHEAD.fullmatch(context.line_prefix[-1:] + context.line_suffix))
     if not context.on_blank_line:
         return opens_block(context.line_prefix, context.language)
     if is_comment(context.suffix.partition("\n")[2].partition("\n")[0], context.language):
@@ -58,7 +70,7 @@ def opens_block(line: str, language: str, *, is_whole: bool = False) -> bool:
     """Return whether a line opens a block below it; `is_whole` tells that nothing more is typed on it."""
     if language == "yaml" and line.endswith(" ") and not is_whole:
         return False  # a value is to come
-    line = line.rstrip()
+    line = _without_comment(line, language).rstrip()
     if line.endswith(("{", "(", "[")) and language not in MARKUP - SCRIPTS - {"php"}:
         return True
     if language == "python":
@@ -75,6 +87,16 @@ def opens_block(line: str, language: str, *, is_whole: bool = False) -> bool:
     if language in BRACES or language in DATA or language in MARKUP:
         return False
     return line.endswith((":", "=>", "->")) or bool(re.search(r"\b(do|then|begin)$", line))
+
+
+def _without_comment(line: str, language: str) -> str:
+    """Return a line without the comment at its end; one with a quote in it stays, for it may be no comment."""
+    marks = [mark for mark, languages in _TRAILING.items() if language in languages]
+    for mark in marks:
+        head, found, comment = line.partition(f" {mark} ")
+        if found and not set(comment) & set("\"'`"):
+            return head
+    return line
 
 
 def body_below(context: CursorContext, header: str | None = None) -> bool:

@@ -26,6 +26,7 @@ _MAY_STAND_RIGHT = re.compile(r"""\s*[)>}\]"'`]*\s*[:{;,]?\s*""")  # Copilot's V
 _MARKUP_MAY_STAND_RIGHT = re.compile(r"""\s*[)}\]"'`]*\s*/?>?\s*(</[\w.:-]*>?\s*|[)}\];,])*""")
 _COMMENT_MAY_STAND_RIGHT = re.compile(r"""\s*(\*/|-->|\]\]|"{3}|'{3})?\s*""")
 _WORD = re.compile(r"\w+")
+_STRINGS = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")
 
 REASONS = {
     "empty file": "There is no code yet to continue.",
@@ -49,6 +50,7 @@ class Intent:
 
     amount: Amount
     reason: str = ""
+    may_open: bool = False  # whether a line that opens a block is wanted with it
 
     @property
     def is_block(self) -> bool:
@@ -79,8 +81,17 @@ def intent_at(
     place = within(context, at)
     if not invoked and (reason := _reason_for_none(context, at, place, extends_popup)):
         return Intent(Amount.NONE, reason)
-    block = place is Within.CODE and lines < MAX_LINES_FOR_BLOCKS and wants_block(context, at)
-    return Intent(Amount.BLOCK if block else Amount.LINE)
+    if lines >= MAX_LINES_FOR_BLOCKS:
+        return Intent(Amount.LINE)
+    if place is Within.CODE and wants_block(context, at):
+        return Intent(Amount.BLOCK)
+    return Intent(Amount.LINE, may_open=place is Within.CODE or _is_string_of_line(place, context))
+
+
+def _is_string_of_line(place: Within, context: CursorContext) -> bool:
+    """Return whether the cursor stands in a string that its own line opens, so that code may follow on the line."""
+    left = _STRINGS.sub("", context.line_prefix)
+    return place is Within.STRING and any(quote in left for quote in "\"'`")
 
 
 def _reason_for_none(context: CursorContext, at: SyntaxAt | None, place: Within, extends_popup: bool) -> str:

@@ -42,9 +42,9 @@ MAX_BLANK_BELOW = 8  # lines, beyond which what follows is another matter
 NEAR_BYTES = 200  # round what is put in, where the flaws are looked for that a grammar lets pass
 _HOLDERS = re.compile("statement|clause|definition|block|element|tag")  # nodes that may hold such flaws
 _NEVER_WRONG = frozenset({"markdown"})
-# Where a line may be cut and still say all that it said: before a closing bracket or a word too many.
+# Where a line may be cut and still say all that it said: before a closing bracket, a comma or a word too many.
 _TOO_MANY = re.compile(
-    r"(?<=[;)\]}\"'`])(?=\s*[)\]}]|\s+(?!(?:if|and|or|in|is|not|for|else|as)\b)[A-Za-z_\"'`])|(?<=;)(?=.)"
+    r"(?<=[;)\]}\"'`])(?=\s*[)\]}]|\s+(?!(?:if|and|or|in|is|not|for|else|as)\b)[A-Za-z_\"'`])|(?<=;)(?=.)|(?=,\s*$)"
 )
 _HEADS = re.compile(r"\s*(if|for|while|switch|else|elif|foreach|unless|until|using|with|catch)\b")  # of what comes next
 

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 from codefuse_lsp.edits.indentation import indent_of
 from codefuse_lsp.edits.lines import is_blank
+from codefuse_lsp.edits.matching import matched_lines
 
 MOST_CELLS = 300_000  # of the alignment's table: 0.3 s at most; for more than that, nothing is certain
 LIKE = 0.5  # share of words that two lines have in common when one is taken for a new form of the other
 _EXACT, _UNIQUE, _BRACES, _BLANK, _SAME_DEPTH, _EDGE = 3.0, 2.0, 0.5, 0.1, 0.4, 1.0
 _INSERTED, _DELETED = -0.1, -0.3
+_CUT = "\0"  # no line of a text: the last one that was written is not taken for the last of the old ones
 _WORDS = re.compile(r"\w+")
 _TARGET = re.compile(r"([^=(]*\w[^=(]*?)\s*[-+*/|&:]?=(?!=|>)")  # what a line gives a value
 _OPENING = r"(?:#+|//+|--+|/\*+|<!--|;+|%+|\{/\*|REM\b|')"
@@ -28,11 +30,16 @@ _WHAT = (
     r"(?:existing|rest|remain\w*|unchanged|other|same|previous\w*|omitted|keep|as before|no changes?|above|original"
     r"|truncated|your|more|code)"
 )
+# Without dots a comment stands for code only when it says nothing else: "Other methods are slower" says more.
+_SAYING = (
+    r"(?:\W*\b(?:the|your|this|of|rest|remaining|existing|other|previous|original|code|file|class|functions?|methods?"
+    r"|module|imports?|definitions?|members?|fields?|logic|implementation|is|are|as|before|above|remains?|stays?|goes"
+    r"|unchanged|same|here)\b)+[^\w/]*"
+)
 _MARK = re.compile(
     rf"\s*(?:{_OPENING}\s*{_DOTS}?[^.…]*\b{_WHAT}\b.*{_DOTS}\s*{_CLOSING}"  # ... the rest of the file ...
     rf"|{_OPENING}\s*{_DOTS}.*\b{_WHAT}\b.*"
-    rf"|{_OPENING}\s*(?:the\s+)?(?:rest of|remaining|existing|unchanged|other)\b.*"
-    r"(?:code|file|class|function|method|unchanged|same|here|module|imports?|definitions?|members?|fields?)s?\b.*"
+    rf"|{_OPENING}\s*(?=.*\b(?:rest|remain\w*|existing|unchanged|same)\b){_SAYING}{_CLOSING}"  # rest of the file
     rf"|{_OPENING}?\s*{_DOTS}\s*{_CLOSING})\s*",
     re.I,
 )
@@ -41,6 +48,21 @@ _MARK = re.compile(
 def is_elision(line: str) -> bool:
     """Return whether a line stands for code that it does not show; three dots alone may be code in Python."""
     return len(line) < 200 and _MARK.fullmatch(line.rstrip("\r\n")) is not None
+
+
+def left_out(lines: Sequence[str], old: Sequence[str], language: str) -> list[int]:
+    """Return which of the lines stand for some of the `old` ones, which do not have them themselves."""
+    there = {line.strip() for line in old}
+    marks = (number for number, line in enumerate(lines) if is_elision(line) and line.strip() not in there)
+    return [number for number in marks if not (language == "python" and _is_stub(lines, number))]
+
+
+def _is_stub(lines: Sequence[str], number: int) -> bool:
+    """Return whether a line is Python's `...`, alone in its block but for a docstring."""
+    before = next((line.rstrip() for line in reversed(lines[:number]) if not is_blank(line)), "")
+    behind = next((line for line in lines[number + 1 :] if not is_blank(line)), "")
+    is_alone = before.endswith((":", '"', "'")) and len(indent_of(behind)) < len(indent_of(lines[number]))
+    return lines[number].strip() == "..." and is_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +119,18 @@ def filled(old: Sequence[str], new: Segments, *, is_definition: bool = False) ->
     return result
 
 
-def resumed(old: Sequence[str], written: Sequence[str]) -> list[str]:
-    """Return what was written of a text that was to replace `old`, and the rest of `old` from there on."""
-    pairs = aligned(old, Segments(list(written), frozenset({len(written)}))) or {}
-    return [*written, *old[max(pairs.values(), default=-1) + 1 :]]
+def resumed(old: Sequence[str], written: Sequence[str]) -> list[str] | None:
+    """Return what was written of a text that was to replace `old`, and the rest of `old` from there on.
+
+    None where it is not certain where that is: of texts that are too long to compare, only what follows lines that
+    both have is compared.
+    """
+    for place, number in [(0, 0), *matched_lines(old, [*written, _CUT])]:
+        tail = list(written[number:])
+        pairs = aligned(old[place:], Segments(tail, frozenset({len(tail)})))
+        if pairs is not None:
+            return [*written, *old[place + max(pairs.values(), default=-1) + 1 :]]
+    return None
 
 
 def aligned(old: Sequence[str], new: Segments) -> dict[int, int] | None:

@@ -30,16 +30,19 @@ def widened(lines: Sequence[str], language: str, span: LineSpan) -> LineSpan:
     if root is None or any(line.endswith("\r") for line in lines):  # whose lines tree-sitter does not count
         return LineSpan(start, stop)
     for _ in range(MOST_ROUNDS):
-        around = _whole(root, start, stop, len(lines[stop - 1].rstrip().encode("utf-8", "surrogatepass")))
+        indent = len(indent_of(lines[start]))  # a block begins there, with its first statement
+        width = len(lines[stop - 1].rstrip().encode("utf-8", "surrogatepass"))
+        around = _whole(root, (start, indent), (stop - 1, width))
         if around == (start, stop):
             break
         start, stop = around
     return LineSpan(start, min(stop, len(lines)))
 
 
-def _whole(root: Node, start: int, stop: int, width: int) -> tuple[int, int]:
-    """Return the rows of the siblings that the rows from `start` up to `stop` cut or hold."""
-    node = root.descendant_for_point_range((start, 0), (stop - 1, width)) or root
+def _whole(root: Node, first: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows of the siblings that lines cut or hold, given where their text begins and ends."""
+    (start, _), stop = first, last[0] + 1
+    node = root.descendant_for_point_range(first, last) or root
     if node.parent is not None and not node.child_count:
         node = node.parent
     touched = [child for child in node.children if child.start_point.row < stop and _last_row(child) >= start]

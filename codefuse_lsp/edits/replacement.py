@@ -1,35 +1,32 @@
 """A model's answer made into the text that replaces some lines of a file, or a sentence that says why it cannot.
 
-Input: the answer, and the `Place` it goes to. Output: the lines, in the file's indentation and with its line ends.
-What is outside the place is not looked at but to tell that the file is no worse for the change. Knows nothing of
-editors or models.
+Input: the answer, and the `Place` it goes to. Output: the lines, in the file's indentation and with its line ends, and
+the imports that they need. What else is outside the place is not looked at but to tell that the file is no worse for
+the change. Knows nothing of editors or models.
 
 Of the pieces of an answer that may be the code, the first is taken that leaves nothing out, holds the definition that
-it replaces, and brings no syntax error into the file.
+it replaces and no statements beside it, and brings no syntax error into the file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from codefuse_lsp.context.definitions import LineSpan, definition
+from codefuse_lsp.context.definitions import Definition, LineSpan, definition, definitions
 from codefuse_lsp.context.flaws import flaws
+from codefuse_lsp.context.soundness import adds_flaws
 from codefuse_lsp.context.strings import long_strings
 from codefuse_lsp.context.widening import trimmed
+from codefuse_lsp.edits.blocks import block_of
 from codefuse_lsp.edits.code_blocks import candidates
+from codefuse_lsp.edits.elisions import left_out
+from codefuse_lsp.edits.lines import without_blank_edges
+from codefuse_lsp.edits.merging import Change, Merger
+from codefuse_lsp.edits.pieces import pieces_of
 from codefuse_lsp.edits.restyling import Style, indent_of, reindented, style_of
 from codefuse_lsp.errors import CodeFuseError
-
-# What models write in place of code that they were too lazy to repeat.
-_LEFT_OUT = re.compile(
-    r"^\s*(?:#|//|--|/\*+|\*|<!--)?\s*(?:(?:\.{3}|…)|(?:\(?\s*(?:the )?(?:rest|remainder) of (?:the |your |this )?\w+|"
-    r"(?:your |the )?(?:existing|other|original|previous|remaining) (?:code|methods?|functions?|implementation|logic)|"
-    r"(?:same|unchanged) as (?:before|above)|(?:remains?|stays?) (?:the same|unchanged)))",
-    re.I,
-)
 
 
 class Unfit(CodeFuseError):
@@ -81,8 +78,16 @@ class Place:
         return "".join(map(with_line_feed, kept))
 
 
-def replacement(answer: str, place: Place) -> list[str]:
-    """Return the lines, with their ends, that stand in the place once the answer is applied. Raises Unfit."""
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The lines, with their ends, that come to stand in a place, and the changes that import what they need."""
+
+    lines: list[str]
+    imports: tuple[Change, ...] = ()
+
+
+def replacement(answer: str, place: Place) -> Replacement:
+    """Return what stands in the place once the answer is applied. Raises Unfit."""
     found = candidates(answer)
     if not found:
         raise Unfit("The model answered with no code.")
@@ -96,16 +101,16 @@ def replacement(answer: str, place: Place) -> list[str]:
     raise reason
 
 
-def changed(place: Place, new: Sequence[str]) -> tuple[LineSpan, list[str]]:
-    """Return the lines that differ, and what replaces them: equal lines at both ends are left alone."""
-    old, start, tail = place.own, 0, 0
+def changed(place: Place, found: Replacement) -> list[Change]:
+    """Return the changes of the file: equal lines at both ends of the place are left alone."""
+    old, new, start, tail = place.own, found.lines, 0, 0
     most = min(len(old), len(new))
     while start < most and old[start] == new[start]:
         start += 1
     while tail < most - start and old[-1 - tail] == new[-1 - tail]:
         tail += 1
-    span = LineSpan(place.span.start + start, place.span.stop - tail)
-    return span, list(new[start : len(new) - tail])
+    change = Change(place.span.start + start, place.span.stop - tail, new[start : len(new) - tail])
+    return [*found.imports, *([change] if change.lines or change.start < change.stop else [])]
 
 
 def brings_no_flaw(new: Sequence[str], place: Place) -> None:
@@ -127,19 +132,55 @@ def with_line_feed(line: str) -> str:
     return f"{line.rstrip(chr(13) + chr(10))}\n" if end_of(line) else line
 
 
-def _fitted(code: str, place: Place) -> list[str]:
+def _fitted(code: str, place: Place) -> Replacement:
     """Return one piece of an answer as the lines of the place. Raises Unfit."""
-    lines = code.split("\n")
-    whole = trimmed(lines, LineSpan(0, len(lines)))
-    lines = [line.rstrip(" \t") if not line.strip() else line for line in lines[whole.start : whole.stop]]
+    lines = [line if line.strip() else "" for line in without_blank_edges(code.split("\n"))]
     old = [line.rstrip("\r\n") for line in place.own]
-    _leaves_nothing_out(lines, old)
+    if left_out(lines, old, place.language):
+        raise Unfit("The model left some of the code out, so it cannot replace it.")
+    imports: list[Change] = []
+    if (replaced := _definition_of(place)) is not None:
+        lines, imports = _parted(lines, place, replaced.name)
     new = _in_style(lines, old, place)
-    if new == place.own:
+    if new == place.own and not imports:
         raise Unchanged("The model would change nothing here.")
-    _holds_definition(new, place)
+    if replaced is not None:
+        _holds(replaced.name, new, place)
     brings_no_flaw(new, place)
-    return new
+    return Replacement(new, tuple(imports))
+
+
+def _parted(lines: list[str], place: Place, name: str) -> tuple[list[str], list[Change]]:
+    """Return the lines of a definition without the imports beside it, and what puts those among the file's.
+
+    Raises Unfit where statements stand beside it, but for the values that stand before one at the top of a file.
+    """
+    block = block_of("\n".join(lines), place.language, place.line_end)
+    pieces, is_inner = block.pieces or [], any(map(indent_of, place.own[:1]))
+    at = next((piece.start for piece in pieces if piece.kind == "definition" and piece.name == name), 0)
+    beside = [one for one in pieces if one.kind == "statement" and not (one.name and one.start < at and not is_inner)]
+    known = block_of("".join(place.own), place.language, place.line_end).pieces or []
+    if beside and all(one.kind != "statement" for one in known):  # else the definition itself reads as statements
+        raise Unfit(f"The model's answer has statements beside `{name}`.")
+    above = len(lines) - len(block.lines)  # a line with the file's name
+    rows = {above + row for piece in pieces if piece.kind == "import" for row in range(piece.start, piece.stop)}
+    kept = without_blank_edges([line for row, line in enumerate(lines) if row not in rows])
+    return kept, _importing([lines[row] for row in sorted(rows)], place) if rows else []
+
+
+def _importing(statements: Sequence[str], place: Place) -> list[Change]:
+    """Return the changes that put import statements among those of the file. Raises Unfit."""
+    block, file = (
+        block_of("\n".join(statements), place.language, place.line_end),
+        pieces_of(place.lines, place.language),
+    )
+    if block.pieces is None or file is None:
+        raise Unfit("It is not certain where the imports of the model's answer go.")
+    merger = Merger(place.lines, block, place.language, None)
+    merger.merge(file)
+    if adds_flaws(place.text, merger.text(), place.language):
+        raise Unfit("The imports of the model's answer do not parse where they would go.")
+    return merger.changes
 
 
 def _in_style(lines: list[str], old: list[str], place: Place) -> list[str]:
@@ -177,19 +218,19 @@ def _said(lines: Sequence[str], span: LineSpan) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines[span.start - 1 : span.stop])
 
 
-def _leaves_nothing_out(lines: Sequence[str], old: Sequence[str]) -> None:
-    there = {line.strip() for line in old}
-    for line in lines:
-        if _LEFT_OUT.match(line) and line.strip() not in there:
-            raise Unfit("The model left some of the code out, so it cannot replace it.")
+def _definition_of(place: Place) -> Definition | None:
+    """Return the definition that is the place, None where that is something else."""
+    found = definition(place.text, place.language, place.span)
+    is_whole = found is not None and found.name and trimmed(place.text.split("\n"), place.span) == found.span
+    return found if is_whole else None
 
 
-def _holds_definition(new: Sequence[str], place: Place) -> None:
-    """Raise Unfit where a whole definition would be replaced by something else."""
-    old = definition(place.text, place.language, place.span)
-    if old is None or not old.name or trimmed(place.text.split("\n"), place.span) != old.span:
-        return
-    start = place.span.start
-    found = definition(place.with_lines(new), place.language, LineSpan(start, start + len(new)))
-    if found is None or found.name != old.name:
-        raise Unfit(f"The model's answer does not hold `{old.name}`.")
+def _holds(name: str, new: Sequence[str], place: Place) -> None:
+    """Raise Unfit where a definition would be replaced by something else."""
+    start, stop = place.span.start, place.span.start + len(new)
+    for found in definitions(place.with_lines(new), place.language):
+        if found.span.start >= start and found.span.stop <= stop:
+            if found.name == name:
+                return
+            start = found.span.stop  # what stands in another is not meant
+    raise Unfit(f"The model's answer does not hold `{name}`.")

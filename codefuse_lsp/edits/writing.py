@@ -15,6 +15,10 @@ from codefuse_lsp.edits.lines import is_blank, lines_of
 _OPENING = re.compile(r"\s*(`{3,}|~{3,})[^`]*")
 _PROSE = re.compile(r"\s*(?:[A-Z#*>-]|\d+\.).*(?:\w+\s+){2,}.*[.:!?]\s*")  # a sentence, or what leads to a list
 _BLOCK_OPENERS = (":", "{", "(", "[", "=>", "do", "then", "begin")
+# What opens a block in languages that write no more than `end` to close it.
+_OPENING_WORD = re.compile(
+    r"\s*(?:def|class|module|if|unless|while|until|case|for|(?:local\s+)?function)\b(?!.*(?:\bend|[;}])\s*$)"
+)
 MOST_HELD = 200  # lines before which a fence may open; an answer without one is code from there on
 
 
@@ -58,7 +62,7 @@ class Writing:
         if complete and rest and not (self._ticks and self._ticks.startswith(rest.strip() or "-")):
             added = self._take(rest)
         if self._state == "before":  # no fence has come: the answer is code, or words
-            added += self._open("", [line for line in self._held if not _PROSE.fullmatch(line)])
+            added += self._open("", self._code_held())
         return added
 
     def _take(self, line: str) -> str:
@@ -82,8 +86,12 @@ class Writing:
             return self._open(fence[1], [])
         self._held.append(line)
         if line.strip() in self._place.known or len(self._held) > MOST_HELD:
-            return self._open("", [held for held in self._held if not _PROSE.fullmatch(held)])
+            return self._open("", self._code_held())
         return ""
+
+    def _code_held(self) -> list[str]:
+        """Return the lines waited with that are code; a comment of the old code may read like a sentence."""
+        return [line for line in self._held if line.strip() in self._place.known or not _PROSE.fullmatch(line)]
 
     def _open(self, ticks: str, lines: Collection[str]) -> str:
         self._state, self._ticks, self._held = "inside", ticks, []
@@ -105,8 +113,8 @@ class Writing:
         if self._seen == 1:
             self._base = indent
             self._mover = Reindenter(indent, self._place.indent)
-            self._opens = line.rstrip().endswith(_BLOCK_OPENERS)
-        elif self._seen == 2 and self._stands_in_place(indent):
+            self._opens = line.rstrip().endswith(_BLOCK_OPENERS) or _OPENING_WORD.match(line) is not None
+        elif self._seen == 2 and self._stands_in_place(line):
             self._base = self._place.indent
             self._mover = Reindenter(self._base, self._base)
         step = indent.removeprefix(self._base) if indent.startswith(self._base) else ""
@@ -115,11 +123,12 @@ class Writing:
             self._mover = Reindenter(self._base, self._place.indent, self._step, self._place.unit)
         return self._mover.line(line)
 
-    def _stands_in_place(self, indent: str) -> bool:
+    def _stands_in_place(self, line: str) -> bool:
         """Whether the second line is as deep as the place wants it, so that only the first has lost its indentation."""
-        expected = len(self._place.indent) + self._opens * len(self._place.unit or "    ")
-        from_left = self._opens * len(self._place.unit or "    ")
-        return not self._base and bool(self._place.indent) and len(indent) == expected != from_left
+        block = len(self._place.unit or "    ") * self._opens
+        deeper = {"{": 0, "*": 1}.get(line.lstrip()[0], block)  # a brace below its head, a comment's star
+        wanted = len(self._place.indent)
+        return not self._base and wanted > 0 and len(indent_of(line)) == wanted + deeper
 
 
 def place_of(code: str, indent: str, unit: str, line_end: str) -> Place:

@@ -6,6 +6,8 @@ The file is one that the editor names, or a path inside the workspace. Nothing i
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -61,26 +63,38 @@ async def _document(server: CodeFuseServer, params: ApplyCodeBlockParams) -> tup
     named = to_fs_path(given.uri) if given is not None else params.path
     if not named:
         raise CodeFuseError(NOWHERE)
-    path = await asyncio.to_thread(path_inside, server, named)
-    opened = (one for one in server.workspace.text_documents.values() if one.path == str(path))
-    uri = next((one.uri for one in opened), None)
-    if uri is not None:
-        return server.document(uri).frozen(), False
-    is_new = not await asyncio.to_thread(_is_there, path)
-    return server.document(path.as_uri()).frozen(), is_new
+    opened = [one.uri for one in server.workspace.text_documents.values() if one.uri.startswith("file:")]
+    uri, is_new = await asyncio.to_thread(_file, server, named, opened)
+    return server.document(uri).frozen(), is_new
+
+
+def _file(server: CodeFuseServer, named: str, opened: Sequence[str]) -> tuple[str, bool]:
+    """Return the uri of the file that a path means, as the editor calls it where it is open, and whether it is new."""
+    path = path_inside(server, named)
+    real = os.path.realpath(path)
+    for uri in opened:
+        name = to_fs_path(uri) or ""
+        if "\0" not in name and os.path.realpath(name) == real:
+            return uri, False
+    return path.as_uri(), not _is_there(path)
 
 
 def path_inside(server: CodeFuseServer, named: str) -> Path:
-    """Return the file of the workspace that a path means; reads the disk. Raises CodeFuseError.
+    """Return the file of the workspace that a path means, below its folder as the client calls that; reads the disk.
 
-    No path leads out of the workspace's folders, by dots or by links, nor to what must not be read.
+    No path leads out of the workspace's folders, by dots or by links, nor to what must not be read. Raises
+    CodeFuseError.
     """
-    folders = [Path(folder).resolve() for folder in server.folders]
+    folders = {Path(folder): Path(folder).resolve() for folder in server.folders}
     if not folders:
         raise CodeFuseError(f"Open a folder first, so that there is a place for {named}.")
     relative = named.replace("\\", "/")  # a model may write a Windows path anywhere
     try:
-        found = [path for folder in folders if (path := (folder / relative).resolve()).is_relative_to(folder)]
+        found = [
+            folder / path.relative_to(real)
+            for folder, real in folders.items()
+            if (path := (real / relative).resolve()).is_relative_to(real)
+        ]
     except (OSError, ValueError, RuntimeError) as error:  # a link that leads to itself, a character that none may have
         raise CodeFuseError("The path of the block cannot be a file's.") from error
     inside = [path for path in found if path not in folders and ".git" not in path.parts]

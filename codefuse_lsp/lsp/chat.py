@@ -104,7 +104,8 @@ async def answer(server: CodeFuseServer, begin: Callable[[], Awaitable[Asked]], 
         keeping.note(writing.stream.text)
         await keeping.finish("error")
         raise _with_turns(server, error, asked.round) from error
-    writing.stream.flush()
+    finally:
+        writing.stream.flush()
     keeping.note(writing.stream.text)
     await keeping.finish(writing.reason)
     return _result(server, asked, writing)

@@ -68,6 +68,7 @@ class _Before:
     range: types.Range | None
     opened: tuple[tuple[str, Snapshot], ...]  # uri and text, the document in front first
     folders: tuple[Path, ...]
+    by_words: bool
 
 
 def register(server: CodeFuseServer) -> None:
@@ -80,17 +81,33 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(COMPLETE)
     async def complete(ls: CodeFuseServer, params: CompleteParams) -> CompleteResult:
         text = params.text[:MOST_TEXT_CHARS]
-        before = text[: column_at(text.replace("\n", " ").replace("\r", " "), max(0, params.offset), UTF16)]
-        if command := _COMMAND.match(before):
-            return CompleteResult(
-                _spaced(_commands(command[1], _units(before) - len(command[1]), _units(before)), text[len(before) :])
-            )
-        found = _MENTION.search(before)
-        if found is None:
-            return CompleteResult([])
-        asked = _Asked(found[2].strip('"'), found[1] or "", _units(before[: found.start()]), _units(before))
-        seen = _before(ls, params)
-        return CompleteResult(_spaced(await asyncio.to_thread(_choices, ls, asked, seen), text[len(before) :]))
+        cursor = column_at(text.replace("\n", " ").replace("\r", " "), max(0, params.offset), UTF16)
+        uri = params.text_document.uri if params.text_document else ""
+        return CompleteResult(await choices(ls, text, cursor, uri, params.range))
+
+
+async def choices(
+    server: CodeFuseServer,
+    text: str,
+    cursor: int,
+    uri: str = "",
+    selected: types.Range | None = None,
+    *,
+    by_words: bool = False,
+) -> list[CompletionChoice]:
+    """Return what can stand at the cursor, a column of a message; the user has `uri` before them.
+
+    With `by_words`, a message goes without its references, so that only what words can refer to is offered.
+    """
+    before, after = text[:cursor], text[cursor:]
+    if command := _COMMAND.match(before):
+        return _spaced(_commands(command[1], _units(before) - len(command[1]), _units(before)), after)
+    found = _MENTION.search(before)
+    if found is None:
+        return []
+    asked = _Asked(found[2].strip('"'), found[1] or "", _units(before[: found.start()]), _units(before))
+    seen = _before(server, uri, selected, by_words=by_words)
+    return _spaced(await asyncio.to_thread(_choices, server, asked, seen), after)
 
 
 def _spaced(choices: list[CompletionChoice], after: str) -> list[CompletionChoice]:
@@ -109,13 +126,12 @@ def _commands(typed: str, start: int, end: int) -> list[CompletionChoice]:
     ]
 
 
-def _before(server: CodeFuseServer, params: CompleteParams) -> _Before:
+def _before(server: CodeFuseServer, uri: str, selected: types.Range | None, *, by_words: bool) -> _Before:
     snapshots.refresh(server)
-    uri = params.text_document.uri if params.text_document else ""
     opened = [(key, text) for key, text in server.snapshots.items() if key.startswith("file:")]
     front = server.path_of(server.document(uri)) if uri else ""
     opened.sort(key=lambda one: one[1].path != front)  # stable
-    return _Before(uri, params.range, tuple(opened), tuple(map(Path, server.folders)))
+    return _Before(uri, selected, tuple(opened), tuple(map(Path, server.folders)), by_words)
 
 
 def _choices(server: CodeFuseServer, asked: _Asked, before: _Before) -> list[CompletionChoice]:
@@ -135,9 +151,9 @@ def _special(asked: _Asked, before: _Before) -> Iterator[CompletionChoice]:
     uri = before.uri or None
     references = {
         "selection": Reference(uri, before.range, "selection") if uri and before.range else None,
-        "diagnostics": Reference(uri, kind="diagnostics") if uri else None,
+        "diagnostics": Reference(uri, kind="diagnostics") if uri or before.by_words else None,
         "diff": Reference(uri, kind="diff"),
-        "terminal": Reference(kind="terminal"),
+        "terminal": None if before.by_words else Reference(kind="terminal"),
     }
     for kind, detail in _SPECIAL:
         if kind.startswith(asked.letters.lower()) and (reference := references[kind]) is not None:

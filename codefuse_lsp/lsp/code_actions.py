@@ -15,7 +15,7 @@ from lsprotocol import types
 from codefuse_lsp.lsp import chat_document
 from codefuse_lsp.lsp.actions.new_files import target_languages
 from codefuse_lsp.lsp.actions.offering import Offer, may_be_told, offers
-from codefuse_lsp.lsp.actions.table import BY_NAME, KINDS, Action
+from codefuse_lsp.lsp.actions.table import BY_NAME, KINDS
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.workspace_edits import uri_of
@@ -47,24 +47,25 @@ def register(server: CodeFuseServer) -> None:
         if target is None or made_by is None or made_by.edit is None or action.edit is not None:
             return action
         edit = await made_by.edit(ls, target)
-        return attrs.evolve(action, edit=edit, command=_showing(made_by, edit))
+        return attrs.evolve(action, edit=edit, command=_showing(action.title, edit, target))
 
 
 def _action(offer: Offer, server: CodeFuseServer) -> types.CodeAction:
     capabilities = _capabilities(server)
     wire: Any = server.protocol.to_wire(offer.target)
-    tags = [types.CodeActionTag.LlmGenerated] if capabilities and capabilities.tag_support else None
+    known = capabilities.tag_support.value_set if capabilities and capabilities.tag_support else ()
+    tags = [tag] if (tag := types.CodeActionTag.LlmGenerated) in known else None
     action = types.CodeAction(offer.title, kind=offer.action.kind, diagnostics=offer.target.diagnostics, tags=tags)
     if offer.makes_edit and _resolves_edits(capabilities):
         return attrs.evolve(action, data=wire)
     return attrs.evolve(action, command=types.Command(offer.title, offer.action.name, arguments=[wire]))
 
 
-def _showing(action: Action, edit: types.WorkspaceEdit | None) -> types.Command | None:
-    """Return the command that shows what was edited, where that may be a document that is not open."""
-    if edit is None or not action.shows_result:
+def _showing(title: str, edit: types.WorkspaceEdit | None, target: Target) -> types.Command | None:
+    """Return the command that shows what was edited, where that is another document."""
+    if edit is None or uri_of(edit) == target.uri:
         return None
-    return types.Command(f"Show the result of {action.title}", SHOW, arguments=[uri_of(edit)])
+    return types.Command(f"Show the result of {title}", SHOW, arguments=[uri_of(edit)])
 
 
 def _target_of(data: Any, server: CodeFuseServer) -> Target | None:

@@ -67,6 +67,6 @@ def _register(server: CodeFuseServer, action: Action) -> None:
             return False
         label = f"CodeFuse: {action.title or target.detail}"
         applied = await ls.applies(types.ApplyWorkspaceEditParams(edit, label=label))
-        if applied and action.shows_result:
+        if applied and uri_of(edit) != target.uri:
             await ls.shows(uri_of(edit))
         return applied

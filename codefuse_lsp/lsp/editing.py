@@ -17,7 +17,7 @@ from codefuse_lsp.answers import DEFAULT_CONTEXT_TOKENS, request_for, stream_ans
 from codefuse_lsp.context.secrets import Excerpt
 from codefuse_lsp.context.soundness import adds_flaws
 from codefuse_lsp.context.syntax import LineSpan
-from codefuse_lsp.edits.elisions import filled, is_elision, resumed, segments_of
+from codefuse_lsp.edits.elisions import filled, left_out, resumed, segments_of
 from codefuse_lsp.edits.hunks import Hunk, hunks
 from codefuse_lsp.edits.indentation import indent_of, unit_of
 from codefuse_lsp.edits.lines import is_blank, line_end_of, lines_of
@@ -37,6 +37,7 @@ GROWTH = 1.5  # of the code, in tokens, that its answer has room for
 LEAST_ANSWER = 256  # tokens that are added to that
 NO_CODE = "The model wrote no code; please ask again in other words."
 CUT = "The answer was cut at {tokens} tokens; behind its last whole line the old code follows."
+LOST = "The answer ended early, and it is not certain where the old code goes on from there: select less of it."
 LEFT_OUT = "The answer leaves out code, and it is not certain which: look at it closely."
 NOTHING = "The model would change nothing here."
 UNSOUND = "With this edit the file has a syntax error that it has not now."
@@ -174,9 +175,11 @@ def _draft(job: Job, plan: _Plan | None, text: str, reason: str, tokens: int) ->
     new = _ended(lines, span, text, line_end_of(source))
     notes = [CUT.format(tokens=tokens)] if reason == "length" else []
     if reason != "stop":
-        new = "".join(resumed(lines_of(old), lines_of(new)))
-    elif left_out := _left_out(old, new, job.document.language_id or ""):
-        whole = filled(lines_of(old), segments_of(lines_of(new), left_out), is_definition=True)
+        whole = resumed(lines_of(old), lines_of(new))
+        new = old if whole is None else "".join(whole)
+        notes = [LOST] if whole is None else notes
+    elif marks := left_out(lines_of(new), lines_of(old), job.document.language_id or ""):
+        whole = filled(lines_of(old), segments_of(lines_of(new), marks), is_definition=True)
         new = new if whole is None else "".join(whole)
         notes += [LEFT_OUT] if whole is None else []
     before, after = "".join(lines[: span.start]), "".join(lines[span.stop :])
@@ -186,14 +189,6 @@ def _draft(job: Job, plan: _Plan | None, text: str, reason: str, tokens: int) ->
     if found and adds_flaws(source, before + new + after, job.document.language_id or ""):
         notes.append(UNSOUND)
     return Draft(job.document, span, old, new, found, reason, " ".join(notes))
-
-
-def _left_out(old: str, new: str, language: str) -> list[int]:
-    """Return the lines of an answer that stand for old code which it does not repeat."""
-    there = {line.strip() for line in lines_of(old)}
-    lines = enumerate(lines_of(new))
-    marks = [(number, line.strip()) for number, line in lines if is_elision(line) and line.strip() not in there]
-    return [number for number, mark in marks if not (language == "python" and mark == "...")]
 
 
 def _ended(lines: list[str], span: LineSpan, text: str, line_end: str) -> str:

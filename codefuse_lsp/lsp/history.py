@@ -16,6 +16,7 @@ from codefuse_lsp.conversations import ConversationError, Conversations
 
 MOST_REMEMBERED = 100  # questions whose references are kept whole
 ENDING_S = 5.0  # for an answer that was cancelled to be written down
+CLOSING_S = 2.0  # for what is being written to come to its end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class History:
         self._told = ""
         self._answering: dict[str, asyncio.Task[object]] = {}  # the newest of each conversation
         self.unfinished: dict[str, Callable[[Conversations], None]] = {}  # answers, and how each is written down
+        self._under_way: set[asyncio.Future[Any]] = set()  # what is done in threads
         self._references: OrderedDict[str, Any] = OrderedDict()  # by question
 
     async def opened(self) -> Conversations:
@@ -47,7 +49,10 @@ class History:
         """
         conversations = await self.opened()
         try:
-            return await asyncio.shield(asyncio.to_thread(method, conversations, *args, **kwargs))
+            work = asyncio.ensure_future(asyncio.to_thread(method, conversations, *args, **kwargs))
+            self._under_way.add(work)
+            work.add_done_callback(self._under_way.discard)
+            return await asyncio.shield(work)
         finally:
             self._tell_problem(conversations)
 
@@ -97,6 +102,8 @@ class History:
     async def close(self) -> None:
         """Write down what is being said, and close the history, if it was opened."""
         if self._opening is not None and self._opening.done() and not self._opening.cancelled():
+            if self._under_way:  # an earlier write must not come after the last one
+                await asyncio.wait(self._under_way, timeout=CLOSING_S)
             await asyncio.to_thread(self._close, self._opening.result())
 
     def _close(self, conversations: Conversations) -> None:

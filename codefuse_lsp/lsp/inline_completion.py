@@ -89,7 +89,7 @@ async def _suggestion_at(
 def _placed(
     found: Suggestion, document: Document, position: types.Position, chosen: types.SelectedCompletionInfo | None
 ) -> Placed:
-    line, column = document.point(position)
+    line, column = document.point(position if chosen is None else chosen.range.end)
     end = document.position(line, column + found.replaces)
     if chosen is not None:
         return Placed(found, chosen.text + found.text, types.Range(chosen.range.start, end))

@@ -15,11 +15,16 @@ MOST_OF_A_DOCUMENT = 100
 
 
 class Publishing(LanguageServer):
-    """A server that knows what it has published: `published` is by uri."""
+    """A server that knows what it has published: `published` is by uri, unquoted."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.published: OrderedDict[str, Sequence[types.Diagnostic]] = OrderedDict()
+
+    @property
+    def troubled(self) -> list[str]:
+        """The uris of the open documents that have diagnostics, as the client writes them."""
+        return [one.uri for name, one in self.workspace.text_documents.items() if name in self.published]
 
     def text_document_publish_diagnostics(self, params: types.PublishDiagnosticsParams) -> None:
         """Publish diagnostics, in place of those of the document before."""

@@ -137,6 +137,9 @@ def _given(server: CodeFuseServer, wanted: Wanted, frozen: dict[str, Document]) 
 def _lines(server: CodeFuseServer, desk: Desk, given: Given, gathered: Gathered) -> None:
     """Add a file or a range of it."""
     document = given.document
+    if document is None and given.kind == "selection":
+        gathered.refused.append("The selection was left out, since none was given: name a file with @file instead.")
+        return
     if document is None:
         name = given.wanted.name
         sentence = f"There is no file {name} in the workspace." if name else "It names no file."

@@ -107,18 +107,26 @@ def referred_then(server: CodeFuseServer, kept: Kept) -> list[Wanted]:
             found.append(server.protocol.from_wire(one, Wanted))
         except JsonRpcException:  # of another version of ours
             continue
-    return wanted(kept.question, found)
+    return wanted(kept.question, found, server.troubled)
 
 
-def wanted(message: str, references: Sequence[Wanted]) -> list[Wanted]:
-    """Return what a message refers to: what came with it, what its words mention, and what its command is about."""
+def wanted(message: str, references: Sequence[Wanted], troubled: Sequence[str] = ()) -> list[Wanted]:
+    """Return what a message refers to: what came with it, what its words mention, and what its command is about.
+
+    `troubled` are the uris of the documents whose problems are known: those that the message refers to are meant, else
+    all. A command asks for the problems of no others, and of none where none are known.
+    """
     found = list(references)
-    for one in mentions(message):
-        if not any(_is_named(one, given) for given in references):
-            found.append(Wanted(kind=one.kind, name=one.name or None))
+    mentioned = [one for one in mentions(message) if not any(_is_named(one, given) for given in references)]
+    found += [Wanted(kind=one.kind, name=one.name or None) for one in mentioned if one.kind != "diagnostics"]
+    problems = [Wanted(uri, kind="diagnostics") for uri in troubled if any(_is_of(one, uri) for one in found)]
+    if Mention("diagnostics") in mentioned:
+        all_problems = [Wanted(uri, kind="diagnostics") for uri in troubled]
+        found += problems or all_problems or [Wanted(kind="diagnostics")]
     command = expanded(message).command
-    if command is not None and command.brings == "diff" and all(one.kind != "diff" for one in found):
-        found.append(Wanted(kind="diff"))
+    brings = command.brings if command is not None else ""
+    if brings and all(one.kind != brings for one in found):
+        found += [Wanted(kind="diff")] if brings == "diff" else problems
     return found
 
 
@@ -136,4 +144,13 @@ def _is_named(mention: Mention, given: Wanted) -> bool:
     """Return whether a reference that came with a message is what its words mention."""
     if mention.kind == "file":
         return unquote(given.uri or "").endswith(f"/{mention.name}")
-    return given.kind == mention.kind and (given.name or "") == mention.name
+    kind = given.kind or ("selection" if given.range else None)
+    return kind == mention.kind and (not mention.name or given.name == mention.name)
+
+
+def _is_of(reference: Wanted, uri: str) -> bool:
+    """Return whether a reference is to a document or something in it."""
+    if reference.uri is None:
+        is_file = reference.kind == "file" and bool(reference.name)
+        return is_file and unquote(uri).endswith(f"/{reference.name}")
+    return reference.kind != "diff" and unquote(reference.uri) == unquote(uri)

@@ -53,7 +53,7 @@ async def told(
     command = expanded(message).command
     if command is not None and command.name == "help":
         return Told([], answer=help_text())
-    desk = on_desk(server, wanted(message, references))  # at once: the user may type on
+    desk = on_desk(server, wanted(message, references, server.troubled))  # at once: the user may type on
     ready = await server.connection.wait()
     model = model_format(ready.card, server.settings)
     context = ready.card.max_model_len or DEFAULT_CONTEXT_TOKENS

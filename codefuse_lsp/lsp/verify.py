@@ -19,8 +19,9 @@ from codefuse_lsp import config
 from codefuse_lsp.answers import request_for
 from codefuse_lsp.context.ignore import may_read
 from codefuse_lsp.context.secrets import Excerpt, Redacted
-from codefuse_lsp.errors import CodeFuseError, WorkerError
+from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.lsp.actions.asking import fitting
 from codefuse_lsp.lsp.asking import answer_to
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.progress import Report
@@ -28,7 +29,7 @@ from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.test_plans import Plan
 from codefuse_lsp.lsp.verdicts import details, summary
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
-from codefuse_lsp.prompts.repair import gap_answer, gap_prompt, repair_prompt, repaired_tests
+from codefuse_lsp.prompts.repair import MAX_CODE_CHARS, gap_answer, gap_prompt, repair_prompt, repaired_tests
 
 if TYPE_CHECKING:
     from codefuse_lsp.verification.claims import Claim
@@ -66,7 +67,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
     from codefuse_lsp.verification.copies import copies_of
     from codefuse_lsp.verification.drafts import Draft
     from codefuse_lsp.verification.runners import runner_for
-    from codefuse_lsp.verification.running import LIMITS, Runs, must_be_walled
+    from codefuse_lsp.verification.running import Runs, limits_of, must_be_walled
     from codefuse_lsp.verification.verifying import verified
 
     draft = Draft(plan.existing, text, plan.subject.language)
@@ -80,7 +81,7 @@ async def _verified(server: CodeFuseServer, plan: Plan, model: ModelFormat, text
         report("copying the workspace", None)
         async with copies_of(root, config.cache_dir() / "runs", _ignored(server)) as copies:
             runner = replace(runner, test_s=seconds / 6)
-            runs = Runs(runner, copies, _texts(server, root), replace(LIMITS, wall_s=seconds))
+            runs = Runs(runner, copies, _texts(server, root), limits_of(seconds))
             asked = _Asked(server, plan, model)
             rounds = server.settings.verify_rounds
             verdict = await verified(draft, runs.run, asked.mend, asked.expect, rounds, lambda said: report(said, None))
@@ -153,23 +154,29 @@ class _Asked:
         pieces = [tests, trouble, *(failure.told for failure in failures)]
         shown = await self._redacted(pieces)
         told = [(failure.name, one.text) for failure, one in zip(failures, shown[2:], strict=True)]
-        prompt = repair_prompt(
-            self.plan.subject,
-            self.plan.test_file.framework,
-            shown[0].text,
-            told,
-            shown[1].text,
-            self.model,
-            self.server.settings.system_prompt,
-        )
+        subject, framework = self.plan.subject, self.plan.test_file.framework
+        whole, system = subject.code[:MAX_CODE_CHARS], self.server.settings.system_prompt
+
+        def build(code: str) -> Prompt:
+            known, share = replace(subject, code=code), len(code) / len(whole)
+            return repair_prompt(known, framework, shown[0].text, told, shown[1].text, self.model, system, share)
+
         restorations = {key: value for one in shown for key, value in one.restorations.items()}
-        return repaired_tests(await self._ask(prompt, restorations), self.plan.subject.language)
+        try:
+            prompt, _ = await fitting(self.server, build, whole, subject.language)
+            answer = await self._ask(prompt, restorations)
+        except CodeFuseError as error:
+            return self._unanswered(error)
+        return repaired_tests(answer, subject.language)
 
     async def expect(self, masked: str, claim: Claim) -> str:
         """Return what belongs in the gap of a test by what the code promises."""
         (shown,) = await self._redacted([masked])
         prompt = gap_prompt(self.plan.subject, shown.text, GAP, self.model, self.server.settings.system_prompt)
-        answer = await self._ask(prompt, shown.restorations, max_tokens=GAP_TOKENS)
+        try:
+            answer = await self._ask(prompt, shown.restorations, max_tokens=GAP_TOKENS)
+        except CodeFuseError as error:
+            return self._unanswered(error)
         return gap_answer(answer, masked, GAP)
 
     async def _redacted(self, pieces: Sequence[str]) -> list[Redacted]:
@@ -182,7 +189,8 @@ class _Asked:
         request = request_for(prompt, self.server.settings, Priority.ACTION)
         request = replace(request, max_tokens=min(max_tokens, request.max_tokens)) if max_tokens else request
         restorations = {**self.plan.shown.restorations, **restorations}
-        try:
-            return await answer_to(self.server, request, self.model, restorations, lambda message, fraction: None)
-        except WorkerError:
-            return ""
+        return await answer_to(self.server, request, self.model, restorations, lambda message, fraction: None)
+
+    def _unanswered(self, error: CodeFuseError) -> str:
+        self.server.tell(f"The model could not be asked about tests that fail. {error}", types.MessageType.Warning)
+        return ""

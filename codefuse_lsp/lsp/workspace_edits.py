@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from lsprotocol import types
 
-from codefuse_lsp.context.definitions import LineSpan
 from codefuse_lsp.edits.hunks import Hunk
+from codefuse_lsp.edits.merging import Change
 from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.protocol.edit import HunkItem
 
@@ -36,11 +36,11 @@ def edit_of(
 
 
 def lines_edit(
-    document: Document, span: LineSpan, new: Sequence[str], capabilities: types.ClientCapabilities
+    document: Document, changes: Sequence[Change], capabilities: types.ClientCapabilities
 ) -> types.WorkspaceEdit:
-    """Return the edit that puts lines, with their ends, in place of those of `span`."""
-    change = types.TextEdit(range_of(document, span.start, span.stop), "".join(new))
-    return versioned(document.uri, document.version, [change], capabilities)
+    """Return the edit that makes changes of whole lines, which do not overlap."""
+    edits = [types.TextEdit(range_of(document, one.start, one.stop), "".join(one.lines)) for one in changes]
+    return versioned(document.uri, document.version, edits, capabilities)
 
 
 def new_file_edit(uri: str, text: str, capabilities: types.ClientCapabilities) -> types.WorkspaceEdit:

@@ -6,13 +6,16 @@ Where the user lets it be run, only what works is written (verify.py).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from lsprotocol import types
 
 from codefuse_lsp.answers import request_for
 from codefuse_lsp.context.statements import closed_statements
+from codefuse_lsp.errors import DocumentChanged
 from codefuse_lsp.generation.request import Priority
+from codefuse_lsp.lsp.actions.asking import fitting, model_of
 from codefuse_lsp.lsp.asking import answer_to
 from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.selection import unchanged
@@ -22,7 +25,8 @@ from codefuse_lsp.lsp.verify import worth_offering
 from codefuse_lsp.lsp.workspace_edits import new_file_edit, versioned
 from codefuse_lsp.prompts.actions import TestsPrompt, tests_prompt, tests_text
 from codefuse_lsp.prompts.fences import fenced
-from codefuse_lsp.suggestions.requests import model_format
+from codefuse_lsp.prompts.formats import ModelFormat
+from codefuse_lsp.prompts.questions import MAX_BESIDE_CHARS
 
 RETRY_TEMPERATURE = 0.7  # warm enough to come out otherwise
 
@@ -31,14 +35,12 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
     """Return the edit that adds tests for the target's code; None when the user was shown the text instead.
 
     With the user's consent they have been run, and only those that are worth it are in the edit. Raises CodeFuseError,
-    DocumentChanged when the code was edited meanwhile.
+    DocumentChanged when the code, or the file of its tests, was edited meanwhile.
     """
     plan = await tests_plan(server, target)
-    version = plan.there.version if plan.there is not None else None
     async with server.work_done.shown(f"Writing tests for {plan.subject.name or plan.subject.path}") as report:
-        ready = await server.connection.wait()
-        model = model_format(ready.card, server.settings)
-        prompt = tests_prompt(plan.subject, plan.test_file, model, plan.shown.text, server.settings.system_prompt)
+        model = await model_of(server)
+        prompt = await _fitting(server, plan, model)
         request = request_for(prompt.prompt, server.settings, Priority.ACTION)
         text = ""
         for attempt in (request, replace(request, temperature=RETRY_TEMPERATURE)):
@@ -52,7 +54,22 @@ async def tests_edit(server: CodeFuseServer, target: Target) -> types.WorkspaceE
         await _show_instead(server, plan, tests_text(prompt, answer, plan.existing))
     if not offered:
         return None
-    return _edit(plan, offered, version, server.client_capabilities)
+    return _edit(plan, offered, await _version_there(server, plan), server.client_capabilities)
+
+
+async def _fitting(server: CodeFuseServer, plan: Plan, model: ModelFormat) -> TestsPrompt:
+    """Return the prompt with as much of the code, and of what stands beside it, as fits. Raises CodeFuseError."""
+    subject, system = plan.subject, server.settings.system_prompt
+
+    def build(code: str) -> TestsPrompt:
+        beside = int(MAX_BESIDE_CHARS * len(code) / len(subject.code))
+        return tests_prompt(replace(subject, code=code), plan.test_file, model, plan.shown.text, system, beside)
+
+    _, shown = await fitting(server, lambda code: build(code).prompt, subject.code, subject.language)
+    if shown != subject.code:
+        name = subject.name or subject.path
+        server.tell(f"Only the beginning of {name} fits the model's context; the rest is not tested.")
+    return build(shown)
 
 
 def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
@@ -63,6 +80,14 @@ def whole_tests(prompt: TestsPrompt, answer: str, plan: Plan) -> str:
         return ""
     gap = prompt.head[: len(prompt.head) - len(prompt.head.lstrip("\n"))]
     return gap + text
+
+
+async def _version_there(server: CodeFuseServer, plan: Plan) -> int | None:
+    """Return the version of the file of tests, None where it is not open; raises DocumentChanged for another text."""
+    there = server.document(plan.uri).frozen()
+    if await asyncio.to_thread(lambda: there.source) != plan.existing:
+        raise DocumentChanged(f"{plan.test_file.path.name} was changed meanwhile; please ask again.")
+    return there.version
 
 
 def _edit(plan: Plan, text: str, version: int | None, capabilities: types.ClientCapabilities) -> types.WorkspaceEdit:

@@ -60,13 +60,16 @@ def tests_prompt(
     model: ModelFormat,
     existing: str = "",
     system: str = "",
-    max_chars: int = MAX_CODE_CHARS,
+    max_beside: int = MAX_BESIDE_CHARS,
 ) -> TestsPrompt:
-    """Return the prompt for tests of `subject`; `existing` is what stands in the file they go to."""
+    """Return the prompt for tests of `subject`; `existing` is what stands in the file they go to.
+
+    `max_beside` is how many characters of that are shown, and as many of what stands before the code.
+    """
     if test_file.in_source:  # it sees what it tests without an import
         subject = replace(subject, module="")
     head = head_of(subject, test_file.framework, test_file.path.stem, existing)
-    question = _tests_question(subject, test_file, existing, max_chars)
+    question = _tests_question(subject, test_file, existing, max_beside)
     if not model.takes_prefill:
         begin = BEGIN + fenced(head, subject.language) if head else ""
         return TestsPrompt(render(model, turns(system, question + begin + CODE_ALONE)), head)
@@ -99,7 +102,7 @@ def after_head(answer: str, head: str) -> str:
     return rest if found or not opening else ""
 
 
-def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_chars: int) -> str:
+def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_beside: int) -> str:
     language = subject.language
     tag = language_tag(language)
     framework = f" with {test_file.framework}" if test_file.framework else ""
@@ -110,8 +113,8 @@ def _tests_question(subject: Subject, test_file: TestFile, existing: str, max_ch
     ]
     rest = subject.source_head.strip("\n")
     if rest and rest not in subject.code:
-        parts.append(f"The file begins:\n{fenced(head_lines(rest, MAX_BESIDE_CHARS), language)}")
-    parts.append(f"The code to test:\n{fenced(head_lines(subject.code, max_chars), language)}")
+        parts.append(f"The file begins:\n{fenced(head_lines(rest, max_beside), language)}")
+    parts.append(f"The code to test:\n{fenced(subject.code, language)}")
     if existing.strip() and not test_file.in_source:
-        parts.append(f"The tests so far end:\n{fenced(tail_lines(existing, MAX_BESIDE_CHARS), language)}")
+        parts.append(f"The tests so far end:\n{fenced(tail_lines(existing, max_beside), language)}")
     return "".join(parts)

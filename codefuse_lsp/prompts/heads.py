@@ -123,6 +123,7 @@ _HEADS: dict[str, Callable[[Subject, str, str, str], str]] = {
 
 def _snake(subject: Subject) -> str:
     words = "_".join(filter(None, (subject.owner, subject.name.strip("_")))) or "code"
+    words = re.sub(r"\W+_*", "_", words)  # Rust's Matrix<R, C>
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words).lower()
 
 

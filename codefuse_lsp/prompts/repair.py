@@ -19,7 +19,7 @@ from codefuse_lsp.prompts.heads import Subject
 from codefuse_lsp.prompts.languages import fence_name, language_tag
 from codefuse_lsp.prompts.questions import CODE_ALONE
 
-# Together about 3,400 tokens: what a context of 4,096 holds beside the answer.
+# Together about 3,400 tokens, nearly all that a context of 4,096 holds beside the answer: the caller counts.
 MAX_CODE_CHARS = 3_000
 MAX_TEST_CHARS = 3_000  # of those that do not work
 MAX_FAILURE_CHARS = 2_000  # of all failures together
@@ -37,10 +37,12 @@ def repair_prompt(
     trouble: str,
     model: ModelFormat,
     system: str = "",
+    share: float = 1.0,
 ) -> Prompt:
     """Return the prompt that has tests written anew; `failures` are names and what may be told of each.
 
-    `trouble` is what keeps the whole file from being run, '' where it runs.
+    `trouble` is what keeps the whole file from being run, '' where it runs; `share` is how much is told of it all, of
+    the most that may be.
     """
     tag = language_tag(subject.language)
     wanted = "the whole file" if trouble else ", ".join(f"`{name}`" for name, _ in failures)
@@ -49,8 +51,8 @@ def repair_prompt(
     ) + (
         f"Some of these unit tests for {framework or subject.language} do not work. The code that they test, from "
         f"`{subject.path}`:\n{fenced(_head(subject.code, MAX_CODE_CHARS), subject.language)}"
-        f"The tests:\n{fenced(_head(tests, MAX_TEST_CHARS), subject.language)}"
-        f"What is wrong with them:\n{_failures(failures, trouble)}"
+        f"The tests:\n{fenced(_head(tests, int(MAX_TEST_CHARS * share)), subject.language)}"
+        f"What is wrong with them:\n{_failures(failures, trouble, int(MAX_FAILURE_CHARS * share))}"
         f"Write {wanted} again, under the same names. {RULES}{CODE_ALONE}"
     )  # fmt: skip
     return _code_prompt(model, system, question, subject.language, "")
@@ -93,10 +95,10 @@ def _code_prompt(model: ModelFormat, system: str, question: str, language: str, 
     return replace(prompt, stop=(*prompt.stop, END_OF_FENCE))
 
 
-def _failures(failures: Sequence[tuple[str, str]], trouble: str) -> str:
+def _failures(failures: Sequence[tuple[str, str]], trouble: str, max_chars: int) -> str:
     if trouble:
-        return f"The file cannot be run:\n{fenced(_head(trouble, MAX_FAILURE_CHARS), '')}"
-    room = MAX_FAILURE_CHARS // max(1, len(failures))
+        return f"The file cannot be run:\n{fenced(_head(trouble, max_chars), '')}"
+    room = max_chars // max(1, len(failures))
     return "".join(f"`{name}`:\n{fenced(_head(told, room), '')}" for name, told in failures)
 
 

@@ -7,7 +7,7 @@ An answer is found again where nothing but typing it lies between: the text befo
 the beginning of the answer, and the text after it is the old one. Three things may differ:
 
 - An editor closes what is typed: behind the cursor stand the closing brackets and quotes of those that the typed text
-  opened, innermost first, all or the first of them.
+  opened, innermost first, all or some of them. Many editors close brackets in strings, too.
 - An editor types over what it closed: from behind the cursor are gone the closing brackets and quotes that were typed.
 - Windows on a long document slide: their far ends may lie elsewhere as long as what both show is the same, and that is
   no less than half of the longer one (llama.vim drops the first three lines of its keys for the same reason).
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.suggestions.filters.brackets import PAIRS, scan
+from codefuse_lsp.suggestions.filters.brackets import PAIRS, QUOTES, scan
 from codefuse_lsp.suggestions.filters.place import Place
 
 MAX_ENTRIES, MAX_AGE_S = 100, 300.0  # as Tabby (tabby-agent, codeCompletion/cache.ts)
@@ -170,6 +170,16 @@ def _from_same_start(old: str, new: str) -> tuple[str, str]:
 
 def _goes_on_alike(old: CursorContext, suffix: str, typed: str) -> bool:
     """Whether a suffix is the old one, but for what an editor closes, or types over, as `typed` is typed."""
+    return any(
+        _is_among(suffix[:closed], ahead) and _same_window(old.suffix[gone:], suffix[closed:])
+        for ahead, over in (_by_rules(old, typed), _by_habit(old, typed, 0), _by_habit(old, typed, 1))
+        for closed in range(len(ahead) + 1)
+        for gone in range(over + 1)
+    )
+
+
+def _by_rules(old: CursorContext, typed: str) -> tuple[str, int]:
+    """Return what is closed ahead, innermost first, and typed over, by an editor that knows what a string is."""
     opened = scan(typed, scan(old.line_prefix).quote)
     ahead = opened.quote + "".join(CLOSERS[mark] for mark in reversed(opened.opened))
     if opened.quote and opened.quote == scan(old.line_prefix).quote and not opened.closed:
@@ -177,11 +187,29 @@ def _goes_on_alike(old: CursorContext, suffix: str, typed: str) -> bool:
     over = 0
     while over < len(opened.closed) and old.suffix[over : over + 1] == opened.closed[over]:
         over += 1
-    return any(
-        _same_window(ahead[:closed] + old.suffix[gone:], suffix)
-        for closed in range(len(ahead) + 1)
-        for gone in range(over + 1)
-    )
+    return ahead, over
+
+
+def _by_habit(old: CursorContext, typed: str, quotes_in_words: int) -> tuple[str, int]:
+    """Return the same of an editor that closes in strings, too; a quote behind a letter may be an apostrophe to it."""
+    ahead: list[str] = []
+    over = 0
+    for number, mark in enumerate(typed):
+        if ahead and ahead[-1] == mark:
+            ahead.pop()
+        elif mark in CLOSERS:
+            ahead.append(CLOSERS[mark])
+        elif not ahead and (mark in PAIRS or mark in QUOTES) and old.suffix[over : over + 1] == mark:
+            over += 1
+        elif mark in QUOTES and (quotes_in_words or not typed[max(0, number - 1) : number].isalnum()):
+            ahead.append(mark)
+    return "".join(reversed(ahead)), over
+
+
+def _is_among(part: str, whole: str) -> bool:
+    """Whether all of a part stands in a whole in the same order, with whatever between."""
+    letters = iter(whole)
+    return all(letter in letters for letter in part)
 
 
 def _same_window(old: str, new: str) -> bool:

@@ -42,11 +42,16 @@ def fitted_on(hit: Hit, place: Place, syntax: SyntaxAt | None) -> Fitted:
     """Return what can be shown of the rest of an answer, at the place to which the user has typed the answer's begin.
 
     The filters judge the whole, where it was written for: the middle of a line is no place to begin a block, and yet
-    the block that was shown goes on there.
+    the block that was shown goes on there. And it leads to the same document, whatever an editor has closed meanwhile.
     """
     whole, cuts = filtered(hit.typed + hit.rest, hit.place)
     if not hit.typed or not whole.startswith(hit.typed):
         return fitted(hit.rest, replace(place, is_cut=hit.place.is_cut), syntax)
+    shown, replaces = swallowed(whole, hit.place)
+    left, closed = shown[len(hit.typed) :], len(place.context.line_suffix) - len(hit.place.context.line_suffix)
+    is_same = shown.startswith(hit.typed) and 0 <= replaces + closed <= len(place.context.line_suffix)
+    if is_same and left.strip() and is_sound(syntax, left, replaces + closed):
+        return Fitted(Suggestion(new_id(), left.replace("\n", place.context.line_end), replaces + closed), cuts)
     return _placed(whole[len(hit.typed) :], cuts, place, syntax)
 
 

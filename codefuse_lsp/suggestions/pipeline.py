@@ -188,6 +188,7 @@ class Suggester:
             is_late = True
             if account.stream is None or not (hit := account.stream.so_far_at(asked.context)).rest.strip():
                 return Silence("too slow", f"No text came within {patience_s:g} s.")
+            hit = replace(hit, place=replace(hit.place, is_cut=True))
             stream = account.stream
             stream.close()
         if stream.failure is not None:
@@ -295,4 +296,4 @@ class Suggester:
 
 
 def _place(asked: Asked, prepared: Prepared) -> Place:
-    return Place(asked.context, block=prepared.intent.is_block)
+    return Place(asked.context, block=prepared.intent.is_block, opens=prepared.intent.may_open)

@@ -18,10 +18,10 @@ from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Priority, TokenLogprob, Usage
 from codefuse_lsp.prompts.asking import continuation
-from codefuse_lsp.prompts.escape import restore
+from codefuse_lsp.prompts.escape import escape, restore
 from codefuse_lsp.suggestions.cache import Hit, Running
 from codefuse_lsp.suggestions.confidence import cut_at_doubt
-from codefuse_lsp.suggestions.filters import Place, is_whole
+from codefuse_lsp.suggestions.filters import Place, grown, is_whole
 from codefuse_lsp.suggestions.outcome import Silence
 
 LEAST_TIMED = 6  # tokens of an answer, to tell how fast it was written
@@ -55,7 +55,7 @@ class Stream:
         self.usage: Usage | None = None
         self.logprobs: list[TokenLogprob] = []
         self.failure: Silence | None = None
-        self.has_ended = self.is_cut = False
+        self.has_ended = self.is_cut = self.is_closed = False
         self.first_token_s: float | None = None  # seconds from the question
         self.took_s = self.written_s = 0.0  # until it had ended, and until its last piece had come
         self._connection = connection
@@ -74,7 +74,8 @@ class Stream:
         One that was asked for while the model was idle, and has not begun, goes behind everybody: it is asked anew.
         """
         waits = self.question.request.priority is Priority.SPECULATION and not self.written
-        return not self.has_ended and not waits and self._running().at(context) == "continues"
+        is_over = self.has_ended or self.is_closed
+        return not is_over and not waits and self._running().at(context) == "continues"
 
     def so_far_at(self, context: CursorContext) -> Hit:
         """Return what has been written beyond a cursor."""
@@ -138,17 +139,45 @@ class Stream:
         return (self.usage.completion_tokens - 1) / max(self.written_s - self.first_token_s, 1e-3)
 
     def close(self) -> None:
-        """Cancel what is left of it."""
+        """Cancel what is left of it; it takes a moment for that to be so."""
+        self.is_closed = True
         self._task.cancel()
 
     async def _read(self) -> None:
         try:
-            async with aclosing(self._connection.generate(self.question.request)) as chunks:
-                async for chunk in chunks:
-                    if not self._take(chunk):
-                        break
+            if await self._read_all(self.question.request) and (further := self._further()) is not None:
+                await self._read_all(further)
         except CodeFuseError as error:
             self.failure = Silence("model failed", str(error))
+
+    async def _read_all(self, request: GenerationRequest) -> bool:
+        """Take in what is written; return whether it came to its end."""
+        async with aclosing(self._connection.generate(request)) as chunks:
+            async for chunk in chunks:
+                if not self._take(chunk):
+                    return False
+        return True
+
+    def _further(self) -> GenerationRequest | None:
+        """Return the request for the block that an only line has opened, None where it opens none.
+
+        What the model wrote becomes part of the prompt, so a line with a tag in it stays alone.
+        """
+        request, tags, place = self.question.request, self.question.tags, self.question.place
+        if place.block or "\n" not in request.stop or self.is_cut or self.failure is not None:
+            return None
+        if not grown(f"{self.written}\n", place).block or escape(restore(self.raw, tags), tags) != self.raw:
+            return None
+        self.raw += "\n"
+        self.logprobs.append(TokenLogprob("\n", 0.0))
+        used = self.usage.completion_tokens if self.usage else 0
+        return replace(
+            request,
+            prompt=request.prompt + self.raw,
+            heal="",
+            stop=tuple(text for text in request.stop if text != "\n"),
+            max_tokens=max(1, request.max_tokens - used),
+        )
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self.took_s = time.perf_counter() - self._begun
@@ -168,7 +197,7 @@ class Stream:
         self.written_s = time.perf_counter() - self._begun
         self.raw += chunk.text
         self.logprobs += chunk.logprobs
-        self.usage = chunk.usage or self.usage
+        self.usage = _together(self.usage, chunk.usage)
         ended, request = chunk.finish_reason is not None, self.question.request
         self.is_cut = chunk.finish_reason == "length"
         goes_on = continuation if request.messages else healed_remainder
@@ -186,6 +215,13 @@ class Stream:
             return text
         restorer = Restorer(self.question.restorations)
         return restorer.feed(text) + (restorer.flush() if ended else "")
+
+
+def _together(first: Usage | None, second: Usage | None) -> Usage | None:
+    """Return the usage of an answer of which the second part's prompt is the first part's, and what was written."""
+    if first is None or second is None:
+        return first or second
+    return replace(first, completion_tokens=first.completion_tokens + second.completion_tokens)
 
 
 class RunningAnswers:

@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from codefuse_lsp.errors import SandboxUnavailable
 from codefuse_lsp.execution.limits import MIB, Limits, Outcome
@@ -31,6 +32,11 @@ LIMITS = Limits(
     open_files=1024,
     output_bytes=1024 << 10,
 )
+
+
+def limits_of(seconds: float) -> Limits:
+    """Return what a run of some seconds may use: it may compute all the time."""
+    return replace(LIMITS, wall_s=seconds, cpu_s=max(LIMITS.cpu_s, ceil(seconds)))
 
 
 async def must_be_walled() -> None:

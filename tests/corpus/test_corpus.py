@@ -20,9 +20,10 @@ LEAST_OFFERED = 0.95  # of good answers
 
 def applied(place: Place, answer: str) -> str:
     """Return the file after the edit. Raises Unfit."""
-    span, new = changed(place, replacement(answer, place))
-    lines = place.lines
-    return "".join([*lines[: span.start], *new, *lines[span.stop :]])
+    lines = list(place.lines)
+    for change in reversed(changed(place, replacement(answer, place))):
+        lines[change.start : change.stop] = change.lines
+    return "".join(lines)
 
 
 def is_sound(function: Function, text: str) -> bool:

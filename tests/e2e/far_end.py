@@ -131,6 +131,19 @@ class FarEnd:
 
         self.script = script
 
+    def holds_to(self, context_tokens: int, script: Script) -> None:
+        """Refuse, as vLLM does, each request whose prompt and answer are longer than that; else go by `script`."""
+
+        async def strict(completion: Completion) -> None:
+            assert self.count_tokens is not None
+            if self.count_tokens(completion.prompt) + completion.body["max_tokens"] <= context_tokens:
+                return await script(completion)
+            completion.head("400 Bad Request")
+            completion.raw(b'{"error": {"message": "This is longer than the model\'s context."}}')
+            completion.over.set()
+
+        self.script = strict
+
     def writes(self, data: bytes) -> None:
         """Answer each request with these bytes, and hang up."""
 

@@ -125,6 +125,26 @@ async def test_a_path_of_a_file_that_is_open_names_the_document(window: Window, 
     assert apply(AREA, result["edit"]) == MERGED
 
 
+async def test_a_document_that_is_open_under_a_links_name_is_the_one_that_its_path_means(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "area.py").write_text("x = 1\n", "utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    window = await open_window(tmp_path / "link")
+    uri = (tmp_path / "link" / "area.py").as_uri()
+    for scheme in ("git", "file"):  # the first is what was committed
+        window.open(uri.replace("file:", f"{scheme}:"), "python", AREA)
+    result = await put(window, path="area.py")
+    assert result["edit"]["documentChanges"][0]["textDocument"] == {"uri": uri, "version": 1}
+    assert apply(AREA, result["edit"]) == MERGED
+    created = await put(window, path="./src/new.py")
+    assert created["uri"] == (tmp_path / "link" / "src" / "new.py").as_uri()
+
+    (tmp_path / "real" / "same.py").symlink_to("area.py")
+    assert (await put(window, path="same.py"))["uri"] == uri
+
+
 async def test_a_file_that_is_not_there_is_made(window: Window, folder: Path) -> None:
     result = await put(window, "# src/new.py\n" + BLOCK, path=f"{folder.name}/src/new.py")
     create, fill = result["edit"]["documentChanges"]

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import FarEnd
+from tests.e2e.test_chat_document import Desk
 from tests.e2e.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,6 +109,29 @@ async def test_tests_are_an_edit_the_editor_can_make(editor: str, open_window: O
     assert bool(creates) is (editor in {"helix", "zed"})
     assert changes[-1]["textDocument"]["uri"].endswith("/test_square.py")
     assert "assert square(3) == 9" in changes[-1]["edits"][0]["newText"]
+
+
+@every_editor
+async def test_a_chat_is_written_with_the_popups_help_sent_and_answered(
+    editor: str, open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.says("It adds.")
+    window = await opened(open_window, editor)
+    (window.root / "area.py").write_text("def area(w, h):\n    return w + h\n", "utf-8")
+    desk = Desk(window, "a.codefuse-chat.md", "## You\n\n🍕 @ar\n")
+    cursor = {"line": 2, "character": 8 if editor == "helix" else 6}  # it counts bytes
+    found = await window.request("textDocument/completion", {"textDocument": {"uri": desk.uri}, "position": cursor})
+    (item,) = found["items"]
+    start, end = item["textEdit"]["range"].values()
+    assert (start, end) == (cursor | {"character": cursor["character"] - 3}, cursor)
+    line = [{"line": number, "character": 0} for number in (2, 3)]
+    desk.replace({"start": line[0], "end": line[1]}, f"🍕 {item['textEdit']['newText']}\n")
+    actions = await window.actions(desk.uri, {"line": 0, "character": 0}, only=["source"])
+    assert [action["title"] for action in actions] == ["CodeFuse: Send"]
+    assert await window.run_command(actions[0]["command"]) is True
+    await desk.until("It adds.")
+    assert "`area.py`:\n```python\ndef area(w, h):" in far_end.asked[0].prompt
+    assert [role for role, _ in desk.turns()] == ["human", "bot", "human"]
 
 
 @every_editor

@@ -84,6 +84,29 @@ async def test_a_question_is_sampled_as_the_model_card_does_behind_everything_el
     assert set(body["stop"]) == {"<|role_start|>", "<|role_end|>"}
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("codefuse/chat", {"message": "count"}),
+        ("codefuse/commitMessage", {"diff": "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-old\n+new\n"}),
+    ],
+)
+async def test_all_that_was_said_is_streamed_before_the_answer_that_it_failed(
+    window: Window, far_end: FarEnd, method: str, params: dict[str, Any]
+) -> None:
+    far_end.holds()
+    token = f"fails {method}"
+    _, answer = window.ask(method, {**params, "partialResultToken": token})
+    completion = await far_end.next()
+    completion.say("one, ")
+    await told(window, token, "one, ")
+    completion.say("two, ")  # within the pause before the next update
+    completion.over.set()
+    with pytest.raises(EditorError):
+        await window.result(answer)
+    assert "".join(delta["text"] for delta in deltas(window, token)) == "one, two, "
+
+
 async def test_a_cancel_keeps_what_was_said_and_the_conversation_goes_on_from_it(
     window: Window, far_end: FarEnd
 ) -> None:

@@ -105,7 +105,9 @@ async def test_actions_are_tagged_only_for_clients_that_show_tags(open_window: O
     tagged = await open_window(client=tagging)
     tags = [action["tags"] for action in await tagged.actions(*tagged.show(AREA))]
     assert tags == [[LLM_GENERATED]] * len(ON_CODE)
-    assert not any("tags" in action for action in await window.actions(*window.show(AREA)))
+    other = await open_window(client=capabilities(textDocument__codeAction__tagSupport={"valueSet": []}))
+    for untagged in (other, window):
+        assert not any("tags" in action for action in await untagged.actions(*untagged.show(AREA)))
 
 
 async def test_a_client_that_resolves_no_edits_gets_commands(open_window: OpenWindow) -> None:

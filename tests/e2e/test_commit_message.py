@@ -12,6 +12,7 @@ import pytest
 from codefuse_lsp.evaluation.editor import EditorError
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import FarEnd
+from tests.e2e.test_bare_editors import EDITORS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -133,6 +134,20 @@ async def test_changes_that_do_not_fit_are_shortened_and_told(
     assert "+short line" in prompt and "+line 0 " in prompt and len(prompt) // 2 + most <= 4096
 
 
+async def test_a_message_that_was_cut_ends_with_a_whole_line_and_that_is_told(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    window = await open_window()
+    diff = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n"
+    far_end.says("Rename it\n\nThe old name said nothing.\nThe new one sa", reason="length")
+    result = await window.request("codefuse/commitMessage", {"diff": diff})
+    assert result["message"] == "Rename it\n\nThe old name said nothing."
+    assert result["leftOut"] == ["The message was cut after 256 tokens, and its last line was left out."]
+    far_end.says("Rename it because the", reason="length")
+    with pytest.raises(EditorError, match="no message; please ask again"):
+        await window.request("codefuse/commitMessage", {"diff": diff})
+
+
 async def test_gits_message_editor_gets_an_action(open_window: OpenWindow, far_end: FarEnd, repository: Path) -> None:
     far_end.says("Multiply instead of adding")
     window = await open_window(repository)
@@ -144,3 +159,19 @@ async def test_gits_message_editor_gets_an_action(open_window: OpenWindow, far_e
     (change,) = resolved["edit"]["documentChanges"]
     assert change["textDocument"] == {"uri": uri, "version": 1}
     assert change["edits"][0]["newText"] == "Multiply instead of adding"
+
+
+async def test_a_client_without_versioned_edits_gets_the_message_in_a_plain_one(
+    open_window: OpenWindow, far_end: FarEnd, repository: Path
+) -> None:
+    far_end.says("Multiply instead of adding")
+    window = await open_window(
+        repository, client=EDITORS["kate"], listeners={"workspace/applyEdit": lambda params: {"applied": True}}
+    )
+    uri = (repository / ".git" / "COMMIT_EDITMSG").as_uri()
+    window.open(uri, "git-commit", "\n# Please enter the commit message\n")
+    (action,) = await window.actions(uri, {"line": 0, "character": 0})
+    assert await window.run_command(action["command"]) is True
+    (asked,) = window.heard["workspace/applyEdit"]
+    assert list(asked["edit"]) == ["changes"]
+    assert [change["newText"] for change in asked["edit"]["changes"][uri]] == ["Multiply instead of adding"]

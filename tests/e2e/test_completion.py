@@ -24,8 +24,15 @@ async def old_window(far_end_of_module: FarEnd, tmp_path_factory: pytest.TempPat
     client = capabilities(textDocument__inlineCompletion=None)
     root = tmp_path_factory.mktemp("old")
     window = await Window.opened(root, {"endpoint": far_end_of_module.endpoint}, client)
-    yield window
+    yield await until_ready(window)
     await window.close()
+
+
+async def until_ready(window: Window) -> Window:
+    """Wait for the model, as who types does not."""
+    uri, position = window.show("x = ‸\n")
+    await window.request("codefuse/inspectPrompt", {"textDocument": {"uri": uri}, "position": position})
+    return window
 
 
 async def complete(window: Window, drawn: str, **context: Any) -> dict[str, Any]:
@@ -60,7 +67,8 @@ async def test_the_text_is_coloured_only_for_clients_that_read_markdown(
     formats = capabilities(textDocument__completion={"completionItem": {"documentationFormat": ["markdown"]}})
     formats["textDocument"].pop("inlineCompletion")
     far_end.says(" * height")
-    (item,) = (await complete(await open_window(client=formats), "area = width‸\n"))["items"]
+    window = await until_ready(await open_window(client=formats))
+    (item,) = (await complete(window, "area = width‸\n"))["items"]
     assert item["documentation"] == {"kind": "markdown", "value": "```python\nwidth * height\n```\n"}
 
 
@@ -70,6 +78,20 @@ async def test_where_there_is_nothing_the_list_is_empty_and_asked_for_again(
     far_end.refuses("500 Internal Server Error")
     found = await complete(old_window, "x = ‸\n", triggerKind=TRIGGERED, triggerCharacter=" ")
     assert found == {"isIncomplete": True, "items": []}
+
+
+async def test_a_letter_that_is_typed_is_no_wish_for_other_suggestions(old_window: Window, far_end: FarEnd) -> None:
+    """To the protocol a letter typed is an invocation of the popup."""
+    far_end.says("th * height")
+    uri, position = old_window.show("def area(width, height):\n    return wid‸\n")
+    where: dict[str, Any] = {"textDocument": {"uri": uri}, "context": {"triggerKind": INVOKED}}
+    for version, typed in enumerate(("", "t", "h"), 1):
+        if typed:
+            old_window.insert(uri, version, 1, position["character"], typed)
+            position["character"] += 1
+        found = await old_window.request("textDocument/completion", {**where, "position": position})
+        assert found["items"][0]["textEdit"]["newText"] == "width * height"
+    assert [one.heal for one in far_end.asked if one.body["priority"] == 0] == [" wid"]  # others are asked ahead
 
 
 async def test_only_clients_without_ghost_text_are_offered_it(old_window: Window, window: Window) -> None:

@@ -212,6 +212,18 @@ async def test_an_answer_that_was_cut_says_so_and_keeps_the_old_rest(window: Win
     assert result["newText"] == "a = 10\nb = 2\n" and "was cut at" in result["note"]
 
 
+async def test_a_long_answer_that_was_cut_leaves_no_line_there_twice(window: Window, far_end: FarEnd) -> None:
+    far_end.count_tokens = lambda prompt: len(prompt) // 20  # so that it fits
+    old = [f"name_{number} = {number}\n" for number in range(700)]
+    far_end.says("".join(["name_0 = 'zero'\n", *old[1:600]]), "name_600", reason="length")
+    result = await propose(window, "".join(old), lines(0, 700))
+    assert result["newText"] == "".join(["name_0 = 'zero'\n", *old[1:]]) and "was cut at" in result["note"]
+    assert [(hunk["oldText"], hunk["newText"]) for hunk in result["hunks"]] == [(old[0], "name_0 = 'zero'\n")]
+    far_end.says("".join(f"other_{number} = {number}\n" for number in range(600)), reason="length")
+    result = await propose(window, "".join(old), lines(0, 700))
+    assert (result["newText"], result["hunks"]) == ("".join(old), []) and "it is not certain where" in result["note"]
+
+
 async def test_a_second_edit_of_a_document_ends_the_first_with_a_sentence(window: Window, far_end: FarEnd) -> None:
     far_end.holds()
     uri, _ = window.show(STACK)

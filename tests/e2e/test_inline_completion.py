@@ -95,6 +95,33 @@ async def test_a_suggestion_goes_on_from_what_is_chosen_in_the_popup(window: Win
     assert far_end.asked[0].prompt.endswith("os.") and far_end.asked[0].heal == "path"
 
 
+async def test_an_item_of_the_popup_that_replaces_what_follows_the_cursor_is_followed_by_the_suggestion(
+    window: Window, far_end: FarEnd
+) -> None:
+    far_end.says(".join")
+    uri, cursor = window.show("import os\nos.pa‸wd(a)\n")
+    word = {"start": {"line": 1, "character": 3}, "end": {"line": 1, "character": 7}}
+    item = await window.ghost_at(uri, cursor, selectedCompletionInfo={"range": word, "text": "path"})
+    assert item is not None and (item["insertText"], item["range"]) == ("path.join", word)
+
+
+async def test_a_line_that_opens_a_block_comes_with_it_and_nothing_after_it(window: Window, far_end: FarEnd) -> None:
+    far_end.answers("if err != nil {", "\t\treturn err\n\t}\n\treturn nil\n")
+    drawn = "package a\n\nfunc f() error {\n\terr := g()\n\t‸\n\treturn h()\n}\n"
+    item = await window.ghost(drawn, "a.go", "go")
+    assert item is not None and item["insertText"] == "if err != nil {\n\t\treturn err\n\t}"
+    line, block = far_end.asked
+    assert "\n" in line.body["stop"] and "\n" not in (block.body.get("stop") or ())
+    assert block.prompt.endswith("if err != nil {\n") and block.heal == ""
+
+
+async def test_a_line_whose_block_stands_below_comes_alone(window: Window, far_end: FarEnd) -> None:
+    far_end.answers("if width:")
+    item = await window.ghost("def area(width):\n    ‸\n        return width\n")
+    assert item is not None and item["insertText"] == "if width:"
+    assert len(far_end.asked) == 1
+
+
 async def test_edits_are_seen_before_the_request_that_follows_them(window: Window, far_end: FarEnd) -> None:
     far_end.says(" * height")
     uri, cursor = window.show("def area(width, height):\n    return 😋‸\n")

@@ -12,7 +12,7 @@ from codefuse_lsp import config
 from codefuse_lsp.evaluation.editor import EditorError
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.far_end import FarEnd
-from tests.e2e.window import Window
+from tests.e2e.window import Window, capabilities
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -85,8 +85,25 @@ async def test_an_answer_that_is_a_file_is_made_beside_the_code(
     far_end.says("print(area(1, 2))\n")
     window = await open_window()
     action = (await offered(window))["CodeFuse: Use it!"]
-    create, fill = (await window.request("codeAction/resolve", action))["edit"]["documentChanges"]
+    resolved = await window.request("codeAction/resolve", action)
+    create, fill = resolved["edit"]["documentChanges"]
     assert create["uri"].endswith("/area.use-it.py") and fill["edits"][0]["newText"] == "print(area(1, 2))\n"
+    assert resolved["command"]["title"] == "Show the result of CodeFuse: Use it!"
+    await window.run_command(resolved["command"])
+    await window.told("window/showDocument", lambda params: params["uri"] == create["uri"])
+
+
+async def test_a_file_that_a_command_has_made_is_shown(
+    open_window: OpenWindow, far_end: FarEnd, users_file: Path
+) -> None:
+    users_file.write_text('[[actions]]\nname = "Use it!"\nprompt = "Show its use."\nanswer = "new_file"\n', "utf-8")
+    far_end.says("print(area(1, 2))\n")
+    window = await open_window(
+        client=capabilities(textDocument__codeAction__resolveSupport=None),
+        listeners={"workspace/applyEdit": lambda params: {"applied": True}},
+    )
+    assert await window.run_command((await offered(window))["CodeFuse: Use it!"]["command"]) is True
+    await window.told("window/showDocument", lambda params: params["uri"].endswith("/area.use-it.py"))
 
 
 async def test_what_is_wrong_with_an_action_is_told_and_the_others_work(

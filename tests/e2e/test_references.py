@@ -145,6 +145,36 @@ async def test_a_message_can_mention_files_and_symbols_in_its_words(
     assert far_end.asked[-1].prompt.count("class Shop:") == 1
 
 
+async def test_the_problems_of_what_is_referred_to_are_told_by_words_and_by_a_command(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    window = await open_window()
+    uri, _ = window.show(SHOP, "shop #1.py")
+    other, _ = window.show(SHOP, "other.py")
+    for reviewed, finding in ((uri, "no price"), (other, "no end")):
+        far_end.says(f"3: error: {finding}")
+        await window.request("codefuse/review", {"textDocument": {"uri": reviewed}})
+    problems = "shop #1.py` problems:\n```\n3:9: error: No price\n```"
+    for message, references in (("/fix", [{"uri": uri}]), ('why @diagnostics in @file:"1/shop #1.py"?', [])):
+        result = await say(window, message, *references)
+        assert far_end.asked[-1].prompt.count(problems) == 1 and result["leftOut"] == []
+        assert "No end" not in far_end.asked[-1].prompt
+    await say(window, "@diagnostics?")
+    assert problems in far_end.asked[-1].prompt and "No end" in far_end.asked[-1].prompt
+
+
+async def test_what_words_alone_cannot_refer_to_is_told_in_a_sentence(open_window: OpenWindow) -> None:
+    window = await open_window()
+    told = (await say(window, "@diagnostics of the @selection in the @terminal"))["leftOut"]
+    assert [sentence.split(",")[0].removesuffix(".") for sentence in told] == [
+        "The selection was left out",
+        "The terminal's output was left out",
+        "No problems are known of the workspace",
+    ]
+    uri, _ = window.show(SHOP)
+    assert (await say(window, "/fix", {"uri": uri}))["leftOut"] == []
+
+
 @pytest.mark.parametrize("content", [b"", b"\0\1\2binary", None], ids=["empty", "binary", "folder"])
 async def test_what_is_no_text_is_told_in_a_sentence(
     window: Window, far_end: FarEnd, tmp_path: Path, content: bytes | None

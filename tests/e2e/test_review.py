@@ -102,6 +102,29 @@ async def test_they_are_cleared_by_a_command_too(window: Window, far_end: FarEnd
     assert await published(window, uri) == []
 
 
+async def test_a_review_that_was_cut_keeps_its_whole_lines_and_that_is_told(window: Window, far_end: FarEnd) -> None:
+    far_end.says("6: error: divides by zero where a + b is 0\n5: hint: `total` says lit", reason="length")
+    uri = await reviewed(window, CODE.replace("ratio", "cut"))
+    assert [one["message"] for one in await published(window, uri)] == ["Divides by zero where a + b is 0"]
+    told = "The review of cut was cut after 512 tokens (setting chat_max_tokens)."
+    assert told in window.messages()
+    far_end.says("6: error: divides by", reason="length")
+    uri = await reviewed(window, CODE.replace("ratio", "cut"))
+    assert await published(window, uri) == [] and window.messages().count(told) == 2
+    assert "The review of cut found nothing." not in window.messages()
+
+
+async def test_findings_in_what_does_not_fit_the_model_stay(window: Window, far_end: FarEnd) -> None:
+    text = "def long(n):\n" + "".join(f"    n = n * {row} + {row}  # step {row} of many\n" for row in range(2, 401))
+    uri, _ = window.show(text, "long.py")
+    for first, answer in ((390, "395: error: overflows\n"), (0, "3: warning: is slow\n")):
+        far_end.says(answer)
+        where = {"start": {"line": first, "character": 0}, "end": {"line": 400, "character": 0}}
+        await window.request("codefuse/review", {"textDocument": {"uri": uri}, "range": where})
+    assert rows(await published(window, uri)) == [394, 2]
+    assert "Only the beginning of long fits the model's context; the rest was not reviewed." in window.messages()
+
+
 async def test_nothing_found_is_said(window: Window, far_end: FarEnd) -> None:
     far_end.says("none")
     await reviewed(window, CODE.replace("ratio", "clean"))

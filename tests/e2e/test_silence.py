@@ -151,7 +151,7 @@ async def test_a_suggestion_for_yesterdays_text_is_not_given(window: Window, far
     assert await window.result(answer) is None
 
 
-async def test_when_time_is_up_what_has_come_is_shown_and_the_rest_cancelled(
+async def test_when_time_is_up_whole_words_of_what_has_come_are_shown_and_the_rest_is_cancelled(
     open_window: OpenWindow, far_end: FarEnd
 ) -> None:
     far_end.holds()
@@ -159,9 +159,19 @@ async def test_when_time_is_up_what_has_come_is_shown_and_the_rest_cancelled(
     uri, cursor = window.show(AREA)
     _, answer = window.ask_ghost(uri, cursor)
     completion = await far_end.next()
-    completion.say(f"{completion.heal} * height")
+    completion.say(f"{completion.heal} * height + wi")
     assert (await window.result(answer))["items"][0]["insertText"] == " * height"
     await completion.hung_up()
+
+
+async def test_half_a_word_is_no_suggestion_when_time_is_up(open_window: OpenWindow, far_end: FarEnd) -> None:
+    far_end.holds()
+    window = await open_window(completionTimeout=0.5)
+    uri, cursor = window.show(AREA)
+    _, answer = window.ask_ghost(uri, cursor)
+    completion = await far_end.next()
+    completion.say(f"{completion.heal} * hei")
+    assert await window.result(answer) is None
 
 
 async def test_a_far_end_that_says_nothing_is_given_up(open_window: OpenWindow, far_end: FarEnd) -> None:

@@ -161,6 +161,35 @@ async def test_a_secret_that_a_failure_quotes_is_not_told_to_the_model(desk: Des
     assert secret in await desk.view()
 
 
+async def test_what_is_asked_about_failures_fits_the_context(desk: Desk, far_end: FarEnd) -> None:
+    steps = "".join(f"    height = height * 1  # step {n}\n" for n in range(260))
+    bulk = "".join(f"    assert area({n}, 1) == {n}, 'area of {n} and one'\n" for n in range(80))
+    model = Model(f"\n    pass\n\n\ndef test_area_of_words():\n{bulk}    assert area('a') == 'a'\n", MENDED)
+    far_end.holds_to(4_096, model)
+    folder = desk.project(f"def area(width, height):\n{steps}    return width * height\n")
+    text = await desk.offered(folder)
+    assert text is not None and "'abab'" in text
+    assert len(model.prompts) == 2 and "do not work" in model.prompts[1]
+    assert not any("could not be asked" in message for message in desk.window.messages())
+
+
+async def test_a_far_end_that_fails_at_the_mending_is_told_of(desk: Desk, far_end: FarEnd) -> None:
+    model = Model(GOOD + ERRS)
+
+    async def fails(completion: Completion) -> None:
+        if "do not work" not in completion.prompt:
+            return await model(completion)
+        completion.head("500 Internal Server Error")
+        completion.raw(b'{"error": {"message": "The GPU fell off the bus."}}')
+        completion.over.set()
+
+    far_end.script = fails
+    text = await desk.offered(desk.project())
+    assert text is not None and "of_words" not in text
+    told = [message for message in desk.window.messages() if "could not be asked about tests that fail" in message]
+    assert len(told) == 1 and "fell off the bus" in told[0]
+
+
 async def test_when_nothing_works_nothing_is_written(desk: Desk, far_end: FarEnd) -> None:
     far_end.script = Model("\n    assert area() == 6\n", "I cannot.")
     assert await desk.offered(desk.project()) is None

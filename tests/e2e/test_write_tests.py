@@ -220,6 +220,25 @@ async def test_a_line_that_was_cut_off_is_left_out_even_if_it_parses(
     assert insert["edits"][0]["newText"].endswith("def test_area():\n    assert area(2, 3) == 6\n")
 
 
+async def test_a_long_function_with_much_beside_it_fits_the_context(
+    window: Window, far_end: FarEnd, project: Path
+) -> None:
+    far_end.says(ANSWER)
+    far_end.holds_to(4_096, far_end.script)
+    head = "".join(f"import module_number_{n} as m{n}  # for what comes\n" for n in range(60))
+    steps = "".join(f"    width = width * {n} + height - {n}\n" for n in range(260))
+    there = "".join(f"def test_other_{n}():\n    assert {n} + 1 > {n}\n\n\n" for n in range(100))
+    (project / "tests" / "test_area.py").write_text(there, "utf-8")
+    code = f"{head}\n\ndef area(width, height):\n{steps}    return width\n"
+    uri = put(window, project / "area.py", "python", code)
+    (action,) = await window.actions(uri, {"line": 62, "character": 0}, only=["refactor.codefuse.tests"])
+    resolved = await window.request("codeAction/resolve", action)
+    assert "assert area(2, 3) == 6" in resolved["edit"]["documentChanges"][-1]["edits"][0]["newText"]
+    (completion,) = far_end.asked
+    assert "width = width * 9" in completion.prompt and "def test_other_99" in completion.prompt
+    assert "Only the beginning of area fits the model's context; the rest is not tested." in window.messages()
+
+
 async def test_what_does_not_parse_is_tried_once_more_warmer(window: Window, far_end: FarEnd, project: Path) -> None:
     far_end.answers(RUBBISH, ANSWER)
     _, insert = await edit_of(window, project / "area.py")
@@ -254,6 +273,55 @@ async def test_code_that_changes_while_its_tests_are_written_gets_none(
     with pytest.raises(EditorError, match="changed meanwhile; please ask again") as refusal:
         await window.result(answer)
     assert refusal.value.code == REQUEST_FAILED
+
+
+@pytest.mark.parametrize("meanwhile", ["typed into", "written", "made", "made in the editor", "deleted"])
+async def test_a_file_of_tests_that_changes_while_they_are_written_gets_none(
+    window: Window, far_end: FarEnd, project: Path, meanwhile: str
+) -> None:
+    far_end.holds()
+    there = project / "tests" / "test_area.py"
+    if not meanwhile.startswith("made"):
+        there.write_text("import area\n", "utf-8")
+    if meanwhile == "typed into":
+        put(window, there, "python", "import area\n")
+    _, answer = window.ask(
+        "codeAction/resolve", await offered(window, put(window, project / "area.py", "python", AREA))
+    )
+    completion = await far_end.next()
+    if meanwhile == "typed into":
+        window.insert(there.as_uri(), 2, 0, 0, "import os\n")
+    elif meanwhile == "deleted":
+        there.unlink()
+    elif meanwhile == "made in the editor":
+        put(window, there, "python", "import os\n")
+    else:
+        there.write_text("import os\nimport area\n", "utf-8")
+    await window.synchronise()
+    completion.say(ANSWER)
+    completion.end()
+    with pytest.raises(EditorError, match=r"^test_area\.py was changed meanwhile; please ask again") as refusal:
+        await window.result(answer)
+    assert refusal.value.code == REQUEST_FAILED
+
+
+async def test_a_file_of_tests_that_is_opened_while_they_are_written_gets_them_in_its_version(
+    window: Window, far_end: FarEnd, project: Path
+) -> None:
+    far_end.holds()
+    there = project / "tests" / "test_area.py"
+    there.write_text("import area\n", "utf-8")
+    _, answer = window.ask(
+        "codeAction/resolve", await offered(window, put(window, project / "area.py", "python", AREA))
+    )
+    completion = await far_end.next()
+    put(window, there, "python", "import area\n")
+    await window.synchronise()
+    completion.say("\n    assert area(2, 3) == 6\n")
+    completion.end()
+    (append,) = (await window.result(answer))["edit"]["documentChanges"]
+    assert append["textDocument"] == {"uri": there.as_uri(), "version": 1}
+    assert append["edits"][0]["range"]["start"] == {"line": 1, "character": 0}
 
 
 async def test_a_far_end_that_refuses_is_quoted(window: Window, far_end: FarEnd, project: Path) -> None:

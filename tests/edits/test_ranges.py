@@ -11,6 +11,7 @@ from codefuse_lsp.edits.ranges import insertion, widened
 PYTHON = (
     "import os\n\n\ndef f(a):\n    if a:\n        g(\n            a,\n        )\n    return a\n\n\nx = [\n    1,\n]\n"
 )
+CLASS = "class A:\n    def f(self):\n        a()\n\n    def g(self):\n        b()\n        c()\n"
 SCRIPT = "function f(a) {\n  if (a) {\n    g(a);\n  }\n  return a;\n}\n\nlet x = 1;\n"
 
 
@@ -21,6 +22,8 @@ SCRIPT = "function f(a) {\n  if (a) {\n    g(a);\n  }\n  return a;\n}\n\nlet x =
         pytest.param(PYTHON, "python", (5, 6), (5, 8), id="the first line of a call takes in the rest"),
         pytest.param(PYTHON, "python", (6, 7), (6, 7), id="a line within brackets is itself"),
         pytest.param(PYTHON, "python", (7, 9), (4, 9), id="a cut statement is whole, and what holds it"),
+        pytest.param(CLASS, "python", (1, 3), (1, 3), id="the first member of a class is itself"),
+        pytest.param(CLASS, "python", (5, 6), (5, 6), id="the first statement of a body is itself"),
         pytest.param(PYTHON, "python", (1, 3), (1, 3), id="blank lines alone stay what they are"),
         pytest.param(PYTHON, "python", (9, 12), (11, 14), id="blank lines at the edges are left out"),
         pytest.param(PYTHON, "python", (0, 99), (0, 14), id="more than the file is the file"),

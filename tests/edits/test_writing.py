@@ -99,3 +99,33 @@ def test_it_does_not_matter_in_which_pieces_an_answer_comes(cuts: list[int]) -> 
 def test_any_answer_ends_without_blank_lines_at_its_edges(answer: str, ticks: str) -> None:
     text = written(METHOD, answer, ticks=ticks)
     assert not text or (text.split("\n")[0].strip() and text.split("\n")[-1].strip())
+
+
+RUBY = place_of("  def size\n    0\n  end\n", "  ", "  ", "\n")
+
+
+@pytest.mark.parametrize("first", ["", "  "])
+def test_a_body_that_only_its_indentation_opens_is_not_taken_for_a_line_in_place(first: str) -> None:
+    body = "  def size\n    @jobs.size\n  end" if first else "def size\n  @jobs.size\nend"
+    assert written(RUBY, f"```ruby\n{body}\n```") == "  def size\n    @jobs.size\n  end"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    def size\n      0\n    end\n", "    def size\n      1\n    end"),
+        (
+            "    /**\n     * Tells it.\n     */\n    size() {\n    }\n",
+            "    /**\n     * Tells it all.\n     */\n    size() {\n    }",
+        ),
+        ("    class A\n    {\n    }\n", "    class A\n    {\n        int a;\n    }"),
+    ],
+)
+def test_only_the_first_line_has_lost_its_indentation(old: str, new: str) -> None:
+    unit = "  " if "def" in old else "    "
+    assert written(place_of(old, "    ", unit, "\n"), f"```\n{new.lstrip()}\n```") == new
+
+
+def test_a_comment_of_the_old_code_is_no_prose() -> None:
+    code = "/**\n * Adds a payment to it.\n */\nvoid add() {}"
+    assert written(place_of(code, "", "    ", "\n"), code.replace("{}", "{ }")) == code.replace("{}", "{ }")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from codefuse_lsp.lsp.protocol.references import Reference as Wanted
 from codefuse_lsp.lsp.rounds import MOST_ROUNDS, ROUNDS_STEP, Kept, remarks, rounds_of, running, wanted
@@ -67,6 +68,44 @@ def test_what_a_message_mentions_is_looked_for_unless_it_came_with_it() -> None:
     assert wanted(message, [file, symbol]) == [file, symbol, Wanted(kind="file", name="c.py"), Wanted(kind="diff")]
     assert wanted("/commit", []) == [Wanted(kind="diff")]
     assert wanted("/commit", [Wanted("file:///w", kind="diff")]) == [Wanted("file:///w", kind="diff")]
+
+
+A, B = "file:///w/src/a%20b.py", "file:///w/b.py"
+
+
+@pytest.mark.parametrize(
+    ("message", "references", "problems_of"),
+    [
+        ("@diagnostics", [], [A, B]),
+        ('why @diagnostics in @file:"a b.py"?', [], [A]),
+        ("why @diagnostics?", [Wanted(B, kind="selection")], [B]),
+        ("why @diagnostics?", [Wanted(A, kind="diagnostics", text="1:1: error")], []),
+        ("/fix", [Wanted("file:///w/src/a b.py")], [A]),
+        ("/fix @file:b.py", [], [B]),
+        ("/fix @diagnostics", [Wanted(B)], [B]),
+        ("/fix", [Wanted(A), Wanted(A, kind="diagnostics", text="1:1: error")], []),
+        ("/fix it", [Wanted("file:///w/c.py")], []),
+        ("/fix", [Wanted(A, kind="diff")], []),
+        ("/explain", [Wanted(A)], []),
+    ],
+)
+def test_problems_are_those_of_what_a_message_refers_to(
+    message: str, references: list[Wanted], problems_of: list[str]
+) -> None:
+    found = wanted(message, references, [A, B])
+    assert [one.uri for one in found if one.kind == "diagnostics" and one not in references] == problems_of
+
+
+def test_problems_that_nobody_knows_are_asked_for_only_where_the_user_says_so() -> None:
+    assert wanted("/fix", [Wanted(A)]) == [Wanted(A)]
+    assert wanted("@diagnostics?", [Wanted(A)]) == [Wanted(A), Wanted(kind="diagnostics")]
+
+
+def test_a_selection_or_a_terminal_that_came_along_is_the_one_that_is_mentioned() -> None:
+    here = types.Range(types.Position(0, 0), types.Position(1, 0))
+    given = [Wanted(A, here), Wanted(kind="terminal", name="zsh", text="$ make")]
+    assert wanted("@selection fails in @terminal", given) == given
+    assert wanted("@selection", []) == [Wanted(kind="selection")]
 
 
 def test_a_command_without_code_is_told_of() -> None:

@@ -197,6 +197,11 @@ def test_what_is_appended_fits_what_is_there(subject: Subject, framework: str, e
     assert head_of(subject, framework, "a", existing) == head
 
 
+def test_a_test_is_named_by_the_words_of_a_generic_type() -> None:
+    subject = Subject("fn zero() {}\n", "rust", "a.rs", "zero", owner="Matrix<R, C>")
+    assert head_of(subject, "cargo test", "a").endswith("fn test_matrix_r_c_zero() {")
+
+
 def test_tests_in_the_source_itself_import_nothing() -> None:
     subject = Subject("def test_a(): ...", "python", "test_a.py", "helper", module="test_a")
     tests = actions.tests_prompt(subject, file("test_a.py", "pytest", True, True), CODEFUSE, "def helper(): ...\n")

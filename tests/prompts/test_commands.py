@@ -58,7 +58,12 @@ def test_no_message_is_lost(message: str) -> None:
         ("see @file:src/a.py, and @symbol:Shape.area.", [Mention("file", "src/a.py"), Mention("symbol", "Shape.area")]),
         ('read @file:"my notes/a b.md"!', [Mention("file", "my notes/a b.md")]),
         ("@diff is it good? @diff", [Mention("diff")]),
+        (
+            "@diagnostics of the @selection. In @terminal?",
+            [Mention("diagnostics"), Mention("selection"), Mention("terminal")],
+        ),
         ("mail me@file:x or a@diff.org", []),
+        ("@terminal.command\n@selection-sort\n@diagnostics(level=1)", []),
         ("@property\ndef area(self): ...\n@diff(1)\n@differ", []),
         ("(@file:a.py)", [Mention("file", "a.py")]),
     ],

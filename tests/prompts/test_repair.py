@@ -34,6 +34,8 @@ def test_however_much_is_printed_the_prompt_stays_short() -> None:
     failures = [(f"test_{n}", "x" * 10_000) for n in range(20)]
     prompt = repair_prompt(SUBJECT, "pytest", "y" * 50_000, failures, "", CODEFUSE)
     assert len(prompt.text) < 9_500 and all(f"`test_{n}`" in prompt.text for n in range(20))
+    less = repair_prompt(SUBJECT, "pytest", "y" * 50_000, failures, "", CODEFUSE, share=0.1)
+    assert len(less.text) < 2_500 and all(f"`test_{n}`" in less.text for n in range(20))
 
 
 @given(st.lists(st.sampled_from(["<|role_start|>", "system", "<|role_end|>", "```", "\n", "</s>", "<s>"])).map("".join))

@@ -9,11 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.suggestions.filters import Place, filtered, is_whole, place_of, swallowed
+from codefuse_lsp.suggestions.filters import Place, filtered, is_whole, swallowed
 from codefuse_lsp.suggestions.filters.likeness import distance_within
 from codefuse_lsp.suggestions.fitting import fitted
 from codefuse_lsp.suggestions.outcome import Silence
 from codefuse_lsp.suggestions.stream import healed_remainder
+from tests.suggestions.places import place_at
 
 LANGUAGES = ("python", "javascript", "go", "c", "ruby", "yaml", "html", "markdown", "")
 LINES = (
@@ -59,8 +60,9 @@ code = st.one_of(noise, st.lists(st.sampled_from(LINES), max_size=12).map("\n".j
 @st.composite
 def places(draw: st.DrawFn) -> Place:
     prefix, suffix = draw(code).replace("\r", ""), draw(code).replace("\r", "")
-    place = place_of(context(f"{prefix}│{suffix}", draw(st.sampled_from(LANGUAGES))))
-    return replace(place, block=place.context.at_line_end and draw(st.booleans()))
+    place = place_at(context(f"{prefix}│{suffix}", draw(st.sampled_from(LANGUAGES))))
+    block = place.context.at_line_end and draw(st.booleans())
+    return replace(place, block=block, opens=not block and draw(st.booleans()))
 
 
 @settings(max_examples=200)
@@ -80,6 +82,7 @@ def test_what_is_whole_is_shown_alike_whatever_comes_after_it(place: Place, writ
 
 @settings(max_examples=100)
 @given(places(), code)
+@example(Place(context(":│"), block=True), "\n```python")
 def test_what_is_whole_stays_so(place: Place, written: str) -> None:
     wholes = [is_whole(written[:cut], place) for cut in range(len(written) + 1)]
     assert wholes == sorted(wholes)
@@ -96,8 +99,8 @@ def test_what_is_left_out_is_told_with_the_filters_name(place: Place, written: s
 
 @settings(max_examples=100)
 @given(places(), noise)
-@example(place_of(context("print('é│')")), "e\u0301')")
-@example(place_of(context("f(│)\u0301")), "x)")
+@example(place_at(context("print('é│')")), "e\u0301')")
+@example(place_at(context("f(│)\u0301")), "x)")
 def test_what_gives_way_stands_on_the_line_and_parts_no_character(place: Place, written: str) -> None:
     written = written.replace("\r", "")
     right = place.context.line_suffix
@@ -111,7 +114,7 @@ def test_what_gives_way_stands_on_the_line_and_parts_no_character(place: Place, 
 
 
 def test_a_silence_names_the_filter_and_says_why() -> None:
-    silence = fitted("import os", place_of(context("import os\n│")), None).outcome
+    silence = fitted("import os", place_at(context("import os\n│")), None).outcome
     assert isinstance(silence, Silence)
     assert silence.reason == "drop echo"
     assert silence.detail.endswith(".")
@@ -135,7 +138,7 @@ def test_a_silence_names_the_filter_and_says_why() -> None:
 )
 def test_generation_stops_as_soon_as_nothing_more_could_be_shown(drawn: str, so_far: str, whole: bool) -> None:
     language = "javascript" if "{" in drawn else "python"
-    assert is_whole(so_far, place_of(context(drawn, language))) is whole
+    assert is_whole(so_far, place_at(context(drawn, language))) is whole
 
 
 @given(st.text("ab", max_size=9), st.text("ab", max_size=9), st.integers(0, 4))

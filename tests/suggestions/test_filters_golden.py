@@ -12,9 +12,10 @@ import pytest
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.suggestions import filters
 from codefuse_lsp.suggestions.cache import AnswerCache
-from codefuse_lsp.suggestions.filters import FILTERS, Filter, Place, filtered, is_whole, opened, place_of, swallowed
+from codefuse_lsp.suggestions.filters import FILTERS, Filter, Place, filtered, is_whole, opened, swallowed
 from codefuse_lsp.suggestions.fitting import fitted_on
 from codefuse_lsp.suggestions.outcome import Suggestion
+from tests.suggestions.places import place_at
 
 FOLDER = Path(__file__).parents[1] / "golden" / "filters"
 ALREADY_THERE = "already there"
@@ -36,8 +37,8 @@ class Case:
     def place(self) -> Place:
         prefix, _, suffix = self.before.partition(CURSOR)
         context = CursorContext("file:///golden", "golden", self.language, 1, prefix, suffix)
-        block = place_of(context).block if self.block is None else self.block
-        return Place(context, block, is_cut=self.cut)
+        place = place_at(context) if self.block is None else Place(context, self.block)
+        return replace(place, is_cut=self.cut)
 
     @property
     def wanted(self) -> str:
@@ -91,7 +92,7 @@ def test_typing_what_is_shown_finds_the_rest_of_it_without_the_model() -> None:
             here = replace(context, prefix=context.prefix + shown[:typed])
             hit = cache.find(here, now=0.0)
             assert hit is not None, case.says
-            left = fitted_on(hit, place_of(here) if typed else place, None).outcome
+            left = fitted_on(hit, place_at(here) if typed else place, None).outcome
             assert isinstance(left, Suggestion) and left.text == shown[typed:], case.says
         found += 1
     assert found > 80

@@ -1,4 +1,8 @@
-"""node:test, vitest, jest, go test and cargo test, each really run where it is there."""
+"""node:test, jest, vitest, go test and cargo test, each really run where its program is found.
+
+jest and vitest are found where `npm install --global jest vitest` puts them; test_javascript_reports.py reads what they
+have printed, wherever it runs.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,29 @@ describe('area', () => {
   });
 });
 """
+JEST_TESTS = """\
+const fs = require('fs');
+const { area } = require('./area');
+
+describe('area', () => {
+  it('multiplies', () => {
+    expect(area(2, 3)).toBe(6);
+  });
+  it('of seven', () => {
+    expect(area(7, 2)).toBe(14);
+  });
+  it('errs', () => {
+    nothing();
+  });
+  it('rewrites the code', () => {
+    fs.writeFileSync('area.js', '');
+  });
+});
+"""
+VITEST_TESTS = JEST_TESTS.replace(
+    "const fs = require('fs');\nconst { area } = require('./area');\n",
+    "import fs from 'node:fs';\nimport { describe, expect, it } from 'vitest';\nimport { area } from './area';\n",
+)
 GO_CODE = """\
 package shapes
 
@@ -147,6 +174,14 @@ KINDS = (
         *(JS_TESTS, "area > multiplies", "area > of seven", "area > errs", "area > rewrites the code"),
     ),
     Kind(
+        *("jest", "jest", "javascript", {"package.json": "{}", "area.js": JS_CODE}, "area.js", "area.test.js"),
+        *(JEST_TESTS, "area > multiplies", "area > of seven", "area > errs", "area > rewrites the code"),
+    ),
+    Kind(
+        *("vitest", "vitest", "javascript", {"package.json": "{}", "area.js": JS_CODE}, "area.js", "area.test.js"),
+        *(VITEST_TESTS, "area > multiplies", "area > of seven", "area > errs", "area > rewrites the code"),
+    ),
+    Kind(
         *(
             "go",
             "go test",
@@ -168,7 +203,8 @@ KINDS = (
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.framework for kind in KINDS])
 async def test_each_runner_tells_good_tests_from_faults_bugs_and_harm(kind: Kind, tmp_path: Path) -> None:
-    if shutil.which(kind.tool) is None:
+    tool = shutil.which(kind.tool)
+    if tool is None:
         pytest.skip(f"NO {kind.tool.upper()}: install it to have its tests run here")
     try:
         await find_wall()
@@ -178,6 +214,9 @@ async def test_each_runner_tells_good_tests_from_faults_bugs_and_harm(kind: Kind
     for name, text in kind.files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
+    packages = [folder for folder in Path(tool).resolve().parents if folder.name == "node_modules"]
+    if packages:  # as they would be installed in the workspace
+        (root / "node_modules").symlink_to(packages[0], target_is_directory=True)
     existing = kind.files[kind.source] if kind.source == kind.test else ""
     runner = runner_for(Project(root, kind.source, kind.test, kind.language, kind.framework, existing + kind.tests))
     before, told = digest(root), []

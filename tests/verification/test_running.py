@@ -13,7 +13,7 @@ from codefuse_lsp.verification.copies import copies_of
 from codefuse_lsp.verification.reports import Report
 from codefuse_lsp.verification.runners import NoRunner, Project, runner_for
 from codefuse_lsp.verification.runners.python import Pytest
-from codefuse_lsp.verification.running import Runs, must_be_walled
+from codefuse_lsp.verification.running import Runs, limits_of, must_be_walled
 from tests.verification.workspaces import make_environment
 
 UNITTEST = """\
@@ -85,3 +85,8 @@ async def test_where_there_are_no_walls_nothing_runs(root: Path, monkeypatch: py
         with pytest.raises(NoRunner, match=r"cannot be walled in on this system.*not permitted") as refusal:
             await attempt()
         assert "--unsafe" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("seconds", "cpu_s"), [(5.0, 120), (120.5, 121), (1800.0, 1800)])
+def test_a_run_may_compute_for_as_long_as_the_user_lets_it_take(seconds: float, cpu_s: int) -> None:
+    assert (limits_of(seconds).wall_s, limits_of(seconds).cpu_s) == (seconds, cpu_s)

@@ -40,6 +40,11 @@ class Written:
     text: str
     is_cut: bool
 
+    @property
+    def whole_lines(self) -> str:
+        """The text, without the last line of one that was cut."""
+        return self.text[: self.text.rfind("\n") + 1] if self.is_cut else self.text
+
 
 async def model_of(server: CodeFuseServer) -> ModelFormat:
     """Return how prompts for the model are written, once it is ready. Raises CodeFuseError."""

@@ -18,6 +18,7 @@ from codefuse_lsp.lsp.deltas import DeltaStream
 from codefuse_lsp.lsp.protocol.actions import CommitMessageParams, CommitMessageResult, Target
 from codefuse_lsp.lsp.selection import unchanged
 from codefuse_lsp.lsp.server import CodeFuseServer
+from codefuse_lsp.lsp.workspace_edits import versioned
 from codefuse_lsp.prompts.committing import commit_prompt, message_in
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt
 
@@ -47,11 +48,15 @@ async def commit_message(server: CodeFuseServer, params: CommitMessageParams) ->
             *(f"The end of the changes of {path} did not fit the model's context." for path in cut),
         ]
         most = min(ANSWER_TOKENS, server.settings.chat_max_tokens)
-        written = await ask(server, prompt, model, told.restorations, most, report, push=stream.push)
-    stream.flush()
-    message = message_in(written.text)
+        try:
+            written = await ask(server, prompt, model, told.restorations, most, report, push=stream.push)
+        finally:
+            stream.flush()  # nothing is to come behind the answer to the request, not even to one that failed
+    message = message_in(written.whole_lines)
     if not message:
         raise CodeFuseError("The model answered with no message; please ask again.")
+    if written.is_cut:
+        left_out.append(f"The message was cut after {most} tokens, and its last line was left out.")
     return CommitMessageResult(message, left_out)
 
 
@@ -65,8 +70,7 @@ async def message_edit(server: CodeFuseServer, target: Target) -> types.Workspac
     start = types.Position(0, 0)
     gap = "" if not document.lines[0].strip() else "\n"
     change = types.TextEdit(types.Range(start, start), found.message + gap)
-    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [change])])
+    return versioned(document.uri, document.version, [change], server.client_capabilities)
 
 
 async def _told(server: CodeFuseServer, params: CommitMessageParams) -> _Told:

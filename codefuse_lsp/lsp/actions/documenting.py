@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from codefuse_lsp.context.definitions import LineSpan
 from codefuse_lsp.context.doc_comments import DocPlace, doc_place
 from codefuse_lsp.edits.documentation import documentation
+from codefuse_lsp.edits.merging import Change
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.lsp.actions.asking import fitting
 from codefuse_lsp.lsp.actions.replacing import Rewriting
@@ -34,9 +34,9 @@ async def _question(server: CodeFuseServer, told: Told, model: ModelFormat) -> t
     return asked(shown), server.settings.chat_max_tokens
 
 
-def _fit(answer: str, told: Told) -> tuple[LineSpan, list[str]]:
+def _fit(answer: str, told: Told) -> list[Change]:
     where = _where(told)
-    return where.span, documentation(answer, where, told.place)
+    return [Change(where.span.start, where.span.stop, documentation(answer, where, told.place))]
 
 
 def _where(told: Told) -> DocPlace:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lsprotocol import types
 
 from codefuse_lsp.context.definitions import LineSpan
+from codefuse_lsp.edits.merging import Change
 from codefuse_lsp.edits.replacement import Place, Unchanged, changed, end_of, replacement
 from codefuse_lsp.edits.restyling import indent_of
 from codefuse_lsp.lsp.actions.asking import Misfit, fitted, model_of, rewriting_room
@@ -26,7 +27,7 @@ from codefuse_lsp.prompts.questions import CodePrompt
 
 Build = Callable[[Told, ModelFormat, str], CodePrompt]  # the system text comes last
 Question = Callable[[CodeFuseServer, Told, ModelFormat], Awaitable[tuple[CodePrompt, int]]]
-Fit = Callable[[str, Told], tuple[LineSpan, list[str]]]
+Fit = Callable[[str, Told], list[Change]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def rewriting_edit(server: CodeFuseServer, target: Target, how: Rewriting)
         model = await model_of(server)
         asked, most = await how.question(server, told, model)
         try:
-            span, new = await fitted(
+            changes = await fitted(
                 server, asked, model, told.restorations, most, report, lambda answer: how.fit(answer, told)
             )
         except Unchanged as same:
@@ -59,7 +60,7 @@ async def rewriting_edit(server: CodeFuseServer, target: Target, how: Rewriting)
             await show_instead(server, told, misfit)
             return None
     unchanged(server, target)
-    return lines_edit(document, span, new, server.client_capabilities)
+    return lines_edit(document, changes, server.client_capabilities)
 
 
 def with_all_code(build: Build) -> Question:
@@ -72,21 +73,21 @@ def with_all_code(build: Build) -> Question:
     return question
 
 
-def in_place(answer: str, told: Told) -> tuple[LineSpan, list[str]]:
-    """Return the lines that change, and what replaces them. Raises Unfit."""
+def in_place(answer: str, told: Told) -> list[Change]:
+    """Return what changes of the file. Raises Unfit."""
     return changed(told.place, replacement(answer, told.place))
 
 
-def behind(answer: str, told: Told) -> tuple[LineSpan, list[str]]:
-    """Return the place behind the code, and what goes there. Raises Unfit."""
+def behind(answer: str, told: Told) -> list[Change]:
+    """Return what goes behind the code. Raises Unfit."""
     place, stop = told.place, told.place.span.stop
     while stop > place.span.start and not place.lines[stop - 1].strip():
         stop -= 1
     base = indent_of(next((line for line in place.own if line.strip()), ""))
     at = LineSpan(stop, stop)
-    new = replacement(answer, Place(place.lines, at, place.language, base))
+    new = replacement(answer, Place(place.lines, at, place.language, base)).lines
     unended = stop > 0 and not end_of(place.lines[stop - 1])
-    return at, [place.line_end, *new[:-1], new[-1].rstrip("\r\n")] if unended else new
+    return [Change(stop, stop, [place.line_end, *new[:-1], new[-1].rstrip("\r\n")] if unended else new)]
 
 
 async def show_instead(server: CodeFuseServer, told: Told, misfit: Misfit) -> None:

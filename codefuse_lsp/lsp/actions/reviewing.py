@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lsprotocol import types
 
-from codefuse_lsp.lsp.actions.asking import ask, fitting, model_of
+from codefuse_lsp.lsp.actions.asking import Written, ask, fitting, model_of
 from codefuse_lsp.lsp.actions.findings import Placed, placed, range_of
 from codefuse_lsp.lsp.actions.told import Told, told_about
 from codefuse_lsp.lsp.document import Document
@@ -42,11 +42,15 @@ async def review(server: CodeFuseServer, target: Target) -> list[Placed]:
         prompt, shown = await fitting(server, build, told.subject.code, told.subject.language)
         most = server.settings.chat_max_tokens
         written = await ask(server, prompt, model, told.restorations, most, report)
-    found = await asyncio.to_thread(findings_in, written.text, lines, first)
+    found = await asyncio.to_thread(findings_in, written.whole_lines, lines, first)
     unchanged(server, target)
-    await _say(server, told, written.text, found, is_whole=shown == told.subject.code)
+    if written.is_cut:
+        server.tell(f"The review of {told.name} was cut after {most} tokens (setting chat_max_tokens).")
+    await _say(server, told, written, found)
+    if shown != told.subject.code:
+        server.tell(f"Only the beginning of {told.name} fits the model's context; the rest was not reviewed.")
     there = [_placed(document, first, one) for one in found or ()]
-    server.findings.replace(document, first, told.selection.span.stop - 1, there)
+    server.findings.replace(document, first, first + shown.rstrip("\n").count("\n"), there)
     return there
 
 
@@ -63,12 +67,10 @@ def _placed(document: Document, first: int, found: Found) -> Placed:
     return placed(document, first + found.first, first + found.last, SEVERITIES[found.severity], found.message)
 
 
-async def _say(server: CodeFuseServer, told: Told, text: str, found: list[Found] | None, *, is_whole: bool) -> None:
+async def _say(server: CodeFuseServer, told: Told, written: Written, found: list[Found] | None) -> None:
     """Tell what a list of findings cannot."""
     if found is None:  # what it says cannot be placed, and may be worth reading
         view = server.views.open(f"review-{told.subject.name or 'code'}")
-        await view.finish(f"# Review of {told.name}\n\n{text}\n")
-    elif not found:
+        await view.finish(f"# Review of {told.name}\n\n{written.text}\n")
+    elif not found and not written.is_cut:
         server.tell(f"The review of {told.name} found nothing.")
-    if not is_whole:
-        server.tell(f"Only the beginning of {told.name} fits the model's context; the rest was not reviewed.")

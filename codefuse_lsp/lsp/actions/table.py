@@ -58,7 +58,6 @@ class Action:
     where: Where
     edit: MakeEdit | None = None
     do: Do | None = None
-    shows_result: bool = False  # the edited document, which may be one that is not open
 
 
 async def _fix(server: CodeFuseServer, target: Target) -> Edit:
@@ -94,15 +93,13 @@ def _simplify_prompt(told: Told, model: ModelFormat, system: str) -> CodePrompt:
 ACTIONS = (
     Action("codefuse.fix", "Fix", "quickfix", Where.PROBLEMS, edit=_fix),
     Action("codefuse.explain", "Explain", "refactor.codefuse.explain", Where.CODE, do=explain),
-    Action("codefuse.writeTests", "Write tests", "refactor.codefuse.tests", Where.FILES, edit=tests_edit,
-           shows_result=True),
+    Action("codefuse.writeTests", "Write tests", "refactor.codefuse.tests", Where.FILES, edit=tests_edit),
     Action("codefuse.document", "Document", "refactor.codefuse.document", Where.DEFINITIONS, edit=_document),
     Action("codefuse.simplify", "Simplify", "refactor.rewrite.codefuse.simplify", Where.CODE, edit=_simplify),
     Action("codefuse.review", "Review", "refactor.codefuse.review", Where.CODE, do=_review),
     Action("codefuse.suggestNames", "Suggest names for", "refactor.rewrite.codefuse.rename", Where.NAMES,
            do=choose_name),
-    Action("codefuse.translate", "Translate to", "refactor.codefuse.translate", Where.PROGRAMS, edit=_translate,
-           shows_result=True),
+    Action("codefuse.translate", "Translate to", "refactor.codefuse.translate", Where.PROGRAMS, edit=_translate),
     Action("codefuse.commitMessage", "Write commit message", "refactor.codefuse.commitMessage", Where.MESSAGES,
            edit=message_edit),
     Action("codefuse.ownAction", "", "refactor.codefuse.own", Where.OWN, edit=own_edit, do=show_own),

@@ -41,7 +41,7 @@ class CommitMessageParams:
 
 @attrs.define
 class CommitMessageResult:
-    """The message; `leftOut` says in sentences what of the changes the model was not shown."""
+    """The message; `leftOut` says in sentences what of the changes the model was not shown, and that it was cut."""
 
     message: str
     left_out: Sequence[str]

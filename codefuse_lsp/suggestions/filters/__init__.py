@@ -23,7 +23,7 @@ from codefuse_lsp.suggestions.filters.lines import (
     keep_one_line,
     trim_end,
 )
-from codefuse_lsp.suggestions.filters.place import Place, place_of
+from codefuse_lsp.suggestions.filters.place import Place, grown
 from codefuse_lsp.suggestions.filters.prose import (
     cut_at_explanation,
     cut_at_fence,
@@ -42,7 +42,7 @@ from codefuse_lsp.suggestions.filters.repetition import (
 from codefuse_lsp.suggestions.filters.scope import has_left_scope, stop_at_dedent
 from codefuse_lsp.suggestions.filters.worth import drop_comment_block, drop_too_short
 
-__all__ = ["FILTERS", "Cut", "Filter", "Place", "filtered", "is_whole", "opened", "place_of", "swallowed"]
+__all__ = ["FILTERS", "Cut", "Filter", "Place", "filtered", "grown", "is_whole", "opened", "swallowed"]
 
 Filter = Callable[[str, Place], str]
 
@@ -93,6 +93,7 @@ class Cut:
 def filtered(text: str, place: Place) -> tuple[str, tuple[Cut, ...]]:
     """Return what is worth showing of a text, and what each filter took away; the last cut of an empty one ended it."""
     cuts = []
+    place = grown(opened(text, place), place)
     for step in FILTERS:
         left = step(text, place)
         if "".join(left.split()) != "".join(text.split()):  # more than its white space has changed
@@ -128,7 +129,10 @@ def is_whole(text: str, place: Place) -> bool:
     The endings judge whole lines, and what is cut within them stays cut; a line that leaves the block, or that says the
     same over and over, is known before its end.
     """
+    if text.strip() in ("`", "``"):
+        return False  # a fence, perhaps, within which the code is
     text = opened(text, place)
+    place = grown(text, place)
     if not place.block:
         return "\n" in text or len(stop_at_runaway(text, place)) < len(text)
     if has_left_scope(text, place) or len(stop_at_runaway(text, place)) < len(text):

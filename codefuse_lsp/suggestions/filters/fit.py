@@ -49,8 +49,9 @@ def _closed_by(text: str, rest: str, place: Place) -> tuple[str, int]:
     start = found.closed_at[0]
     if len(rest) > count and text.startswith(rest, start):
         return text[: start + len(rest)], len(rest)
-    said = text[start:]
-    longer = (n for n in range(len(rest), count, -1) if said.endswith(rest[:n]) and set(rest[:n]) <= _PUNCTUATION)
+    end = text[found.closed_at[count - 1] :]  # from the last of those brackets: more may stand between them here
+    longer = (n for n in range(len(rest), count, -1) if end.endswith(rest[count - 1 : n]))
+    longer = (n for n in longer if set(rest[:n]) <= _PUNCTUATION)
     return text, next(longer, count)
 
 

@@ -6,9 +6,10 @@ Input: a `CursorContext`. Output: a frozen `Place`. Knows lines and how blocks a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from codefuse_lsp.context import blocks
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.prompts.languages import LANGUAGES
 from codefuse_lsp.suggestions.filters.brackets import scan
@@ -42,18 +43,20 @@ class Place:
     context: CursorContext
     block: bool  # whether more than one line is wanted
     is_cut: bool = False
+    opens: bool = False  # whether the first line may open a block, which is then wanted with it, and nothing beyond
 
 
-def place_of(context: CursorContext) -> Place:
-    """Return the place of a cursor: a block is wanted where a line has just been opened or nothing stands yet.
+def grown(text: str, place: Place) -> Place:
+    """Return the place of a text that is not over with its first line: one that opens a block takes it along.
 
-    Between braces that an editor closed, `{│}`, a block is wanted as well.
+    Unless the block stands below already.
     """
-    if not context.at_line_end:
-        opened = context.line_prefix.rstrip().endswith("{")
-        return Place(context, block=opened and set(context.line_suffix.strip()) <= set("}]);,"))
-    opener = line_above(context) if context.on_blank_line else context.line_prefix
-    return Place(context, block=opens_block(opener, context.language))
+    first, line_end, _ = text.partition("\n")
+    if place.block or not place.opens or not line_end or not first.strip():
+        return place
+    line, below = place.context.line_prefix + first, lines_below(place.context)
+    is_opener = blocks.opens_block(line, place.context.language, is_whole=True)
+    return replace(place, block=is_opener and not (below and depth(below[0]) > depth(line)))
 
 
 def opens_block(line: str, language: str) -> bool:

@@ -7,7 +7,7 @@ The rules begin with Tabby's limitScopeByIndentation.ts; a line is judged by wha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codefuse_lsp.context.cursor import CursorContext
@@ -56,8 +56,14 @@ def scope_of(context: CursorContext) -> Scope:
     return Scope(here, _edge(context, here), is_opened_here=False)
 
 
-def _scope_with(context: CursorContext, first_line: str) -> Scope:
-    """Return the block of a text by its first line too: on a line without indentation, that is where it comes from."""
+def _scope_with(place: Place, first_line: str) -> Scope:
+    """Return the block of a text by its first line too.
+
+    That line may have opened the block; on a line without indentation, it is where the block's comes from.
+    """
+    context = place.context
+    if place.opens:
+        return scope_of(replace(context, prefix=context.prefix + first_line))
     scope = scope_of(context)
     here = depth(context.line_prefix + first_line)
     if not context.on_blank_line or not first_line.strip() or here <= scope.floor:
@@ -95,7 +101,7 @@ def has_left_scope(text: str, place: Place) -> bool:
 
 def _lines_kept(lines: list[str], place: Place, *, may_grow: bool) -> int | None:
     """Return how many lines belong to the block; None while it has not ended."""
-    context, scope = place.context, _scope_with(place.context, lines[0])
+    context, scope = place.context, _scope_with(place, lines[0])
     in_literal = literal_lines(lines, context.language)
     is_first, has_nested = True, False
     for number, line in enumerate(lines[1:], 1):
