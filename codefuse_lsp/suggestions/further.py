@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.blocks import opens_block
 from codefuse_lsp.context.cursor import CursorContext
-from codefuse_lsp.context.intent import intent_at
+from codefuse_lsp.context.intent import Intent, intent_at
 from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.generation.connection import Ready
 from codefuse_lsp.generation.request import Priority
@@ -51,10 +51,9 @@ def further(place: Place, shown: Suggestion, syntax: SyntaxAt | None, answer: Hi
     is_all = _is_all(place, after, answer)
     intent = intent_at(after, at)
     if not is_all and intent.reason != "line finished":
-        return Further(None if intent.reason else Place(after, intent.is_block))
+        return Further(_wanted(after, intent))
     below = _entered(after)
-    intent = intent_at(below, _typed(at, below.prefix[len(after.prefix) :]))
-    asked = None if intent.reason else Place(below, intent.is_block)
+    asked = _wanted(below, intent_at(below, _typed(at, below.prefix[len(after.prefix) :])))
     return Further(asked, Place(after, block=False) if is_all else None)
 
 
@@ -68,6 +67,10 @@ def accepted(context: CursorContext, shown: Suggestion) -> CursorContext:
 def when_idle(question: Question) -> Question:
     """Return a question that everyone else's goes before."""
     return replace(question, request=replace(question.request, priority=Priority.SPECULATION, document=""))
+
+
+def _wanted(context: CursorContext, intent: Intent) -> Place | None:
+    return None if intent.reason else Place(context, intent.is_block, opens=intent.may_open)
 
 
 def _is_all(place: Place, after: CursorContext, answer: Hit | None) -> bool:

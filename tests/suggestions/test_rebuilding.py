@@ -29,6 +29,8 @@ SECRET = "hunter2-is-long-enough"
         ("f(a, b)", ["x = ‸\n", "x = f(‸)\n"], "a, b)"),  # the editor has closed a bracket since
         ("pass\n\n\ndef g():\n    pass\n", ["def f():\n    ‸\n"], "pass"),
         ("x\r\n    return x", ["def f(x):\r\n    y = ‸\r\n"], "x"),
+        (" < 0:\n        return 0", ["def f(x):\n    if x‸\n"], " < 0:\n        return 0"),
+        (" < 0:\n        return 0", ["def f(x):\n    if x‸\n", "def f(x):\n    if x <‸\n"], " 0:\n        return 0"),
         (")))", ["print(width‸\n"], ""),  # nothing of it can be shown
         (f" + '{SECRET}'", [f"password = '{SECRET}'\nconnect('a'‸)\n"], " + 'REDACTED"),
     ],
