@@ -78,6 +78,14 @@ class Debounce:
         """Learn how long an answer took from the question to its end."""
         self._latencies.append(max(0.0, seconds))
 
+    def given_up(self, seconds: float) -> None:
+        """Learn that an answer had not come after so long, when time was up or something newer was asked.
+
+        It would have taken longer; how much, nobody knows. So it counts only where less was thought.
+        """
+        if self.latency is not None and seconds > self.latency:
+            self._latencies.append(seconds)
+
     def delay(self, moment: Moment, waited: float = 0.0) -> float:
         """Return how many seconds to wait, of which `waited` have passed since the key; 0 where the user asked."""
         if moment.invoked:

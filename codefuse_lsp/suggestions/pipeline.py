@@ -18,7 +18,7 @@ from codefuse_lsp.config import Settings
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.errors import CodeFuseError
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.generation.request import GenerationRequest, ModelCard
+from codefuse_lsp.generation.request import GenerationRequest, ModelCard, Priority
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
@@ -279,8 +279,10 @@ class Suggester:
         self.records.ahead(stream)
 
     def _keep(self, stream: Stream) -> None:
-        """Remember an answer that has come to its end."""
-        if stream.failure is None:
+        """Remember an answer that has come to its end, and how long any took that somebody waited for."""
+        if stream.failure is None and stream.question.request.priority is Priority.GHOST_TEXT:
+            (self._debounce.given_up if stream.is_closed else self._debounce.answered)(stream.took_s)
+        if stream.failure is None and not stream.is_closed:
             place = replace(stream.question.place, is_cut=stream.is_cut)
             self._cache.store(place, opened(stream.sure(stream.written), place), now=time.monotonic())
 
@@ -289,8 +291,6 @@ class Suggester:
 
     def _learn(self, stream: Stream) -> None:
         self._seems_quick = self._seems_quick if stream.tokens_per_s is None else is_quick(stream)
-        if stream.has_ended:
-            self._debounce.answered(stream.took_s)
         if stream.usage is not None:
             self.estimate.observe(len(stream.question.request.prompt), stream.usage.prompt_tokens)
 

@@ -183,7 +183,8 @@ class Stream:
         self.took_s = time.perf_counter() - self._begun
         self.has_ended = True
         self._error = None if task.cancelled() else task.exception()
-        if not task.cancelled() and self._error is None:
+        self.is_closed = task.cancelled()
+        if self._error is None:
             self._when_ended(self)
         self._news.set()
 

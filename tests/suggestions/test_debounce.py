@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from codefuse_lsp.suggestions.debounce import (
     FIRST_INTERVAL_S,
     KEYS,
+    LATENCIES,
     LEAST_KEYS,
     MAX_DELAY_S,
     MAX_INTERVAL_S,
@@ -54,6 +55,17 @@ def test_nobody_waits_longer_than_an_answer_takes_or_a_second(
     assert 0.0 <= delay <= MAX_DELAY_S
     if answers:
         assert delay <= max(answers)
+
+
+def test_answers_that_nobody_waited_for_teach_only_that_they_take_longer_than_was_thought() -> None:
+    quick, slow, unknown = typist(0.2, latency=0.05), typist(0.2, latency=5.0), typist(0.2)
+    at_once, usual = quick.delay(IN_WORD), slow.delay(IN_WORD)
+    for _ in range(LATENCIES):
+        for debounce in (quick, slow, unknown):
+            debounce.given_up(0.3)
+    assert at_once == 0.0 < quick.delay(IN_WORD)
+    assert slow.delay(IN_WORD) == usual
+    assert unknown.latency is None  # a short time would say that the model is quick
 
 
 def test_before_anything_is_known_the_wait_is_that_of_an_ordinary_typist() -> None:
