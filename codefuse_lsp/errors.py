@@ -18,6 +18,8 @@ CodeFuseError
 
 from __future__ import annotations
 
+import traceback
+
 
 class CodeFuseError(Exception):
     """Something that a user can be told in one sentence; `str(error)` is that sentence."""
@@ -85,3 +87,12 @@ class QuestionTooLong(CodeFuseError):
 
 class DocumentChanged(CodeFuseError):
     """The document changed while the answer was being generated, so the edit no longer fits."""
+
+
+def describe(error: BaseException | None) -> str:
+    """Return an exception's type and where it came from, without its text, which may quote the user's."""
+    if error is None:
+        return "no exception"
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames[-5:]))
+    return f"{type(error).__qualname__} at {places}" if places else type(error).__qualname__

@@ -111,7 +111,11 @@ def _add_using(add: Add) -> None:
 
     why = add("why", "tell what became of the last requests for ghost text", "In any editor, and of `complete`.")
     why.add_argument("id", nargs="?", help="of one request, or its beginning: show what was asked and answered")
-    why.add_argument("--rebuild", action="store_true", help="with an id: show its prompt, answer and filters (default)")
+    why.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="with an id: show prompt and answer, filtered once more (default)",
+    )
     why.add_argument("--count", type=count, default=10, help="how many (default: 10)")
     why.add_argument("--json", action="store_true", help="print one JSON array")
 
@@ -214,12 +218,13 @@ def _add_kinds(kinds: Any) -> None:
     replay.add_argument("file", type=Path, metavar="FILE", help="JSON lines with task_id and completion or generation")
     humaneval.add_argument("--samples", type=count, default=1, help="of each task (default: 1, greedy)")
     humaneval.add_argument("--temperature", type=temperature, help="of sampling (default: 0; 0.2 with several samples)")
-    infilling.add_argument("--forms", default="shipped", help="of plain, healed, suffix_first, shipped (the default)")
+    forms = "of plain, healed, suffix_first, role_tags, chat_turn, shipped"
+    infilling.add_argument("--forms", default="shipped", help=f"{forms} (the default)")
     repo.add_argument("path", type=Path, metavar="PATH", help="the folder of the repository; nothing in it is run")
     repo.add_argument(
         "--forms",
         default="healed,shipped",
-        help="of plain, healed, suffix_first, shipped, which tries other settings too (default: healed,shipped)",
+        help=f"{forms}, which tries other settings too (default: healed,shipped)",
     )
     repo.set_defaults(limit=REPO_PLACES)
     for made in (humaneval, replay):

@@ -81,7 +81,7 @@ def flaws(gaps: Sequence[Gap], rows: Sequence[Row], parses: Parses) -> dict[str,
     shown = _shown(gaps, rows)
     return {
         "silence_rate": 1 - len(shown) / len(rows),
-        "duplicate_suffix": sum(gap.repeats_what_follows(row["text"]) for gap, row in shown),
+        "duplicate_suffix": sum(gap.repeats_what_follows(row["text"], row["replaces"]) for gap, row in shown),
         "new_syntax_errors": sum(
             parses(gap, row["text"], row["replaces"]) is False and parses(gap, "", 0) is True for gap, row in shown
         ),

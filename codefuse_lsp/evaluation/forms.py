@@ -1,4 +1,4 @@
-"""The ways to ask for the code at a cursor: three raw prompts, and the whole way that an editor gets.
+"""The ways to ask for the code at a cursor: five raw prompts, and the whole way that an editor gets.
 
 Input: a `CursorContext`. Output: what would be shown there. The raw ones are what there is without this project's
 prompts, gates and filters: their first line with something on it is what they show. Knows nothing of tasks or scores.
@@ -51,15 +51,19 @@ def healed(context: CursorContext, model: ModelFormat) -> Prompt:
 
 
 def suffix_first(context: CursorContext, model: ModelFormat) -> Prompt:
-    """Return the healed form with the code after the cursor before it."""
+    """Return the healed form with the code after the cursor before it, in a turn of its own where there are turns."""
     after = context.suffix.strip("\n")
-    return render(model, [Turn("human", after)] if after.strip() else [], *split_heal(context.prefix))
+    turns = [Turn("human", after)] if after.strip() or model.is_chat else []
+    return render(model, turns, *split_heal(context.prefix))
 
 
-RAW: dict[str, Callable[[CursorContext, ModelFormat], Prompt]] = {
-    "plain": plain,
-    "healed": healed,
-    "suffix_first": suffix_first,
+# Name -> the format of the model's that it is written in, and how.
+RAW: dict[str, tuple[str, Callable[[CursorContext, ModelFormat], Prompt]]] = {
+    "plain": ("plain", plain),
+    "healed": ("plain", healed),
+    "suffix_first": ("plain", suffix_first),
+    "role_tags": ("codefuse", suffix_first),  # the code before the cursor begins the bot's turn
+    "chat_turn": ("chat_template", suffix_first),  # and here that of the model's own template
 }
 NAMES = (*RAW, SHIPPED)
 
@@ -82,13 +86,18 @@ class Asker:
         """`surroundings` are those of a workspace; without any, nothing is known but the document itself."""
         self._connection = connection
         self._settings = settings
-        self._raw = ModelFormat(special_tokens=card.special_tokens, bos_token=card.bos_token, eos_token=card.eos_token)
+        self._model = ModelFormat(
+            chat_template=card.chat_template,
+            special_tokens=card.special_tokens,
+            bos_token=card.bos_token,
+            eos_token=card.eos_token,
+        )
         self.suggester = Suggester(connection, measured_with(settings, card), Trace(), surroundings)
 
     async def ask(self, form: str, asked: Asked) -> Shown:
         """Return what this form shows at a cursor; raises CodeFuseError when the model is gone."""
         begun = time.perf_counter()
-        shown = await (self._shipped(asked) if form == SHIPPED else self._first_line(RAW[form], asked.context))
+        shown = await (self._shipped(asked) if form == SHIPPED else self._raw(form, asked.context))
         return Shown(shown.text, shown.replaces, shown.silence, round(1e3 * (time.perf_counter() - begun), 1))
 
     async def _shipped(self, asked: Asked) -> Shown:
@@ -100,12 +109,19 @@ class Asker:
             await self._connection.wait()  # says what is wrong, where it is for good
         return Shown("", silence=outcome.reason)
 
-    async def _first_line(self, form: Callable[[CursorContext, ModelFormat], Prompt], context: CursorContext) -> Shown:
-        prompt = form(context, self._raw)
+    async def _raw(self, form: str, context: CursorContext) -> Shown:
+        name, write = RAW[form]
+        if name == "chat_template" and not self._model.chat_template:
+            return Shown("", silence="no chat template")
+        model = replace(self._model, name=name)
+        return await self._first_line(write(context, model), model, context)
+
+    async def _first_line(self, prompt: Prompt, model: ModelFormat, context: CursorContext) -> Shown:
         request = GenerationRequest(
             prompt=prompt.text,
             heal=prompt.heal,
             max_tokens=self._settings.completion_max_tokens,
+            stop=prompt.stop,
             temperature=0.0,
             priority=Priority.GHOST_TEXT,
         )
@@ -117,7 +133,7 @@ class Asker:
                     text = healed_remainder(raw, prompt.heal, ended=chunk.finish_reason is not None)
                     if text is None:
                         return Shown("", silence="half word")
-                    line, is_whole = first_line(restore(text, tags_of(self._raw)), context)
+                    line, is_whole = first_line(restore(text, tags_of(model)), context)
                     if is_whole:
                         break
         except RequestRefused as error:

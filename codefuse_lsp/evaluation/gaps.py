@@ -12,6 +12,7 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from codefuse_lsp.suggestions.asked import Asked, asked_at
+from codefuse_lsp.suggestions.filters.brackets import scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,15 @@ class Gap:
         """Return whether a text is what is missing, white space at both ends ignored."""
         return _plain(text) == _plain(self.missing)
 
-    def repeats_what_follows(self, text: str) -> bool:
-        """Return whether the last line of a text is the next line of the file once more, where that is not missing."""
-        below = next((line.strip() for line in self.after.split("\n") if line.strip()), "")
-        last = text.strip().rpartition("\n")[2].strip()
-        return bool(last) and last == below and not self.is_exact(text)
+    def repeats_what_follows(self, text: str, replaces: int = 0) -> bool:
+        """Return whether a text ends with what stands behind it, on its line or below, where that is not missing."""
+        if not text.strip() or self.is_exact(text):
+            return False
+        rest, _, below = self.after[replaces:].partition("\n")
+        begun, text = self.before.rpartition("\n")[2], text.rstrip()
+        if rest.strip():
+            return _says_again(text, rest.strip(), scan(begun).quote)
+        return _ends_with_lines_of(begun + text, below)
 
     def similarity(self, text: str) -> float:
         """Return how alike a text and what is missing are, from 0 to 1 (see `edit_similarity`)."""
@@ -91,6 +96,33 @@ def edit_similarity(one: str, other: str) -> float:
         matched = row & at.get(character, 0)
         row = (row + matched | row - matched) & everywhere
     return 2 * (len(one) - row.bit_count()) / (len(one) + len(other))
+
+
+def _says_again(text: str, rest: str, quote: str) -> bool:
+    """Return whether a text that begins inside `quote` ends with the rest of its line, or with the marks that begin it.
+
+    A bracket that the text has opened is its own.
+    """
+    foreign = scan(text, quote).closed_at
+    for length in range(len(rest), 0, -1):
+        said, start = rest[:length], len(text) - length
+        in_word = start > 0 and f"{text[start - 1]}{said[0]}".isidentifier()
+        if not text.endswith(said) or in_word or (length < len(rest) and any(map(str.isalnum, said))):
+            continue
+        closed = scan(said, scan(text[:start], quote).quote).closed_at
+        if all(start + place in foreign for place in closed):
+            return True
+    return False
+
+
+def _ends_with_lines_of(text: str, below: str) -> bool:
+    """Return whether a text ends with the first lines of another, blank ones left out, and brackets at their depth."""
+    said, there = ([_told(line) for line in part.split("\n") if line.strip()] for part in (text, below))
+    return any(said[-count:] == there[:count] for count in range(1, min(len(said), len(there)) + 1))
+
+
+def _told(line: str) -> str:
+    return line.strip() if any(map(str.isalnum, line)) else line.rstrip()
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from lsprotocol import types
@@ -14,6 +15,7 @@ from codefuse_lsp.lsp.protocol.actions import Target
 from codefuse_lsp.lsp.protocol.suggestions import (
     INSPECT_PROMPT,
     WHY_NO_SUGGESTION,
+    Dropped,
     InspectParams,
     InspectResult,
     WhyParams,
@@ -41,7 +43,8 @@ def register(server: CodeFuseServer) -> None:
     @server.feature(WHY_NO_SUGGESTION)
     async def why(ls: CodeFuseServer, params: WhyParams | None) -> list[WhyRecord]:
         records = list(ls.suggester.trace.records)[-max(0, (params or WhyParams()).count) :]
-        return [WhyRecord(**{name: getattr(record, name) for name in _WHY_FIELDS}) for record in records]
+        dropped = ls.suggester.records.dropped
+        return [WhyRecord(**asdict(one), dropped=[Dropped(*cut) for cut in dropped(one.id)]) for one in records]
 
     @server.feature(INSPECT_PROMPT)
     async def inspect(ls: CodeFuseServer, params: InspectParams) -> InspectResult | None:
@@ -67,6 +70,3 @@ def _register(server: CodeFuseServer, action: Action) -> None:
         if applied and uri_of(edit) != target.uri:
             await ls.shows(uri_of(edit))
         return applied
-
-
-_WHY_FIELDS = [attribute.name for attribute in WhyRecord.__attrs_attrs__]

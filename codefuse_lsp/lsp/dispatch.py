@@ -22,12 +22,12 @@ from lsprotocol import types
 from pygls import exceptions as rpc
 from pygls.protocol import lsp_method
 
+from codefuse_lsp.errors import describe
 from codefuse_lsp.lsp.document import Workspace
 from codefuse_lsp.lsp.framing import frame
 from codefuse_lsp.lsp.handlers import Handlers, MsgId, Pending
 from codefuse_lsp.lsp.messages import (
     decode,
-    describe,
     is_foreseen,
     response_error,
     shape,

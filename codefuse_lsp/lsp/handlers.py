@@ -21,7 +21,7 @@ from pygls.feature_manager import is_thread_function
 from pygls.progress import Progress
 from pygls.protocol import LanguageServerProtocol
 
-from codefuse_lsp.lsp.messages import describe
+from codefuse_lsp.errors import describe
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from lsprotocol import types
 
@@ -12,7 +13,7 @@ from codefuse_lsp.lsp.document import Document
 from codefuse_lsp.lsp.server import CodeFuseServer
 from codefuse_lsp.lsp.snapshots import refresh, seen_from
 from codefuse_lsp.suggestions.asked import Asked, asked_at
-from codefuse_lsp.suggestions.outcome import Suggestion
+from codefuse_lsp.suggestions.outcome import Suggestion, silence_of
 
 SAMPLE_LINES, SAMPLE_CHARS = 80, 8_000
 VIEW_LINES = 20  # on either side of a place that the editor asks about, which the user will see
@@ -58,6 +59,21 @@ async def suggestion_at(
 
     With `chosen`, the popup's item counts as typed and the suggestion goes on from there.
     """
+    try:
+        return await _suggestion_at(server, uri, position, chosen, invoked=invoked)
+    except Exception as error:  # of what the editor asks, or of ours: who types gets silence
+        server.suggester.records.failed(PurePath(uri).name, position.line + 1, silence_of(error))
+        return []
+
+
+async def _suggestion_at(
+    server: CodeFuseServer,
+    uri: str,
+    position: types.Position,
+    chosen: types.SelectedCompletionInfo | None,
+    *,
+    invoked: bool,
+) -> list[Placed]:
     document = server.document(uri)
     version = document.version
     await server.suggester.calibrate(lambda: _sample(server, document, position.line))

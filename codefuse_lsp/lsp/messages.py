@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 import re
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -187,12 +186,3 @@ def response_error(error: BaseException) -> types.ResponseError:
 def is_foreseen(error: BaseException) -> bool:
     """Return whether a failure is told to the client in full, so that a log need not hold it."""
     return isinstance(error, (CodeFuseError, JsonRpcException)) and not isinstance(error, JsonRpcInternalError)
-
-
-def describe(error: BaseException | None) -> str:
-    """Return an exception's type and where it came from, without its text, which may quote the user's."""
-    if error is None:
-        return "no exception"
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames[-5:]))
-    return f"{type(error).__qualname__} at {places}" if places else type(error).__qualname__

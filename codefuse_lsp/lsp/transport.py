@@ -18,6 +18,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter as converter
 from pygls.protocol import lsp_method
 
+from codefuse_lsp.errors import describe
 from codefuse_lsp.lsp.dispatch import Protocol, State, report_stray_failure
 from codefuse_lsp.lsp.framing import (
     MAX_MESSAGE_BYTES,
@@ -28,7 +29,6 @@ from codefuse_lsp.lsp.framing import (
     claim_stdio,
     read_frames,
 )
-from codefuse_lsp.lsp.messages import describe
 
 __all__ = ["EXIT_LOST", "Protocol", "State", "claim_stdio", "converter", "leave", "lsp_method", "run_stdio"]
 

@@ -14,7 +14,7 @@ from codefuse_lsp.context.snippets import Snippet
 from codefuse_lsp.prompts.asking import asked_completion
 from codefuse_lsp.prompts.formats import ModelFormat, Prompt, Turn, render, render_gap
 from codefuse_lsp.prompts.infilling import GAPS
-from codefuse_lsp.prompts.languages import language_tag
+from codefuse_lsp.prompts.languages import display_name, language_tag
 from codefuse_lsp.prompts.snippets import shown_path, snippets_text
 
 MAX_HEAL_CHARS = 256
@@ -64,11 +64,11 @@ def ghost_text_format(model: ModelFormat) -> ModelFormat:
 def _gap(
     head: str, suffix: str, heal: str, context: CursorContext, model: ModelFormat, snippets: Sequence[Snippet]
 ) -> Prompt:
-    if GAPS[model.gap].file:
-        files = [(shown_path(s.path), s.text.rstrip()) for s in snippets]
-        return render_gap(model, files, head, suffix, heal)
-    others = snippets_text(snippets, context.language)
-    return render_gap(model, (), f"{others}\n{head}" if others else head, suffix, heal)
+    files = [(shown_path(s.path), s.text.rstrip()) for s in snippets] if GAPS[model.gap].file else []
+    if not files and (others := snippets_text(snippets, context.language)):
+        head = f"{others}\n{head}"
+    path, language = shown_path(context.path), display_name(context.language)
+    return render_gap(model, files, heal, prefix=head, suffix=suffix, path=path, language=language)
 
 
 def split_heal(prefix: str) -> tuple[str, str]:

@@ -205,15 +205,16 @@ def _messages(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     return messages
 
 
-def render_gap(model: ModelFormat, files: Sequence[tuple[str, str]], prefix: str, suffix: str, heal: str) -> Prompt:
-    """Return the prompt for the code between `prefix` and `suffix`, of a model that fills gaps.
+def render_gap(model: ModelFormat, files: Sequence[tuple[str, str]], heal: str, **gap: str) -> Prompt:
+    """Return the prompt for the code between a `prefix` and a `suffix`, of a model that fills gaps.
 
-    `files` are names and texts of the repository's other code, for families that have a form for it.
+    `files` are names and texts of the repository's other code, for families that have a form for it. The file with the
+    gap has a `path` and a `language`, too.
     """
-    gap, tags = GAPS[model.gap], tags_of(model)
-    others = "".join(gap.file_text(escape(name, tags), escape(text, tags)) for name, text in files)
-    text = gap.text(escape(prefix, tags), escape(suffix, tags))
-    return Prompt(_bos(model) + (gap.opening if others else "") + others + text, gap.stop, heal)
+    family, tags = GAPS[model.gap], tags_of(model)
+    others = [(escape(path, tags), escape(text, tags)) for path, text in files]
+    text = family.text(others, **{name: escape(part, tags) for name, part in gap.items()})
+    return Prompt(_bos(model) + text, family.stop, heal)
 
 
 def _bos(model: ModelFormat) -> str:

@@ -21,6 +21,7 @@ from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.prompts.escape import escape, restore
+from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Place
 from codefuse_lsp.suggestions.filters.place import depth, lines_below
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
@@ -84,11 +85,14 @@ async def _take(found: dict[str, Candidate], streams: list[Stream], fit: Fit) ->
         line = text[:start] + text[start:].partition("\n")[0]
         outcome, is_flawless = await fit(text, place)
         if isinstance(outcome, Suggestion):
+            outcome = replace(outcome, answer=Hit(text, "", place))
             found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
         if not place.block or not stream.question.following or line == text:
             continue
-        outcome, is_flawless = await fit(line, replace(place, block=False, is_cut=False))
+        place = replace(place, block=False, is_cut=False)
+        outcome, is_flawless = await fit(line, place)
         if isinstance(outcome, Suggestion) and (is_flawless or not line.rstrip().endswith(OPENERS)):
+            outcome = replace(outcome, answer=Hit(line, "", place))
             found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
 
 

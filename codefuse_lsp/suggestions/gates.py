@@ -13,13 +13,13 @@ from codefuse_lsp.suggestions.surroundings import Prepared
 
 
 def before_looking(asked: Asked, settings: Settings) -> Silence | None:
-    """Return the reason that the settings give, an empty file, and one that is no text."""
+    """Return the reason that the settings give, an empty file where nobody asked, and one that is no text."""
     context = asked.context
     if not settings.completion:
         return Silence("off", "Ghost text is turned off (setting completion).")
     if context.language in settings.languages_off:
         return Silence("language off", f"Ghost text is turned off for {context.language} (setting languages_off).")
-    if not context.prefix.strip() and not context.suffix.strip():
+    if not asked.invoked and not context.prefix.strip() and not context.suffix.strip():
         return Silence("empty file", "There is no code yet to continue.")
     if "\0" in context.prefix or "\0" in context.suffix:
         return Silence("binary file", "The document holds characters that no text has.")

@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FILE_NAME = "requests.jsonl"
 LARGEST_FILE_BYTES = 4 << 20
 KEPT_UNSAVED = 100
+
+Dropped = tuple[tuple[str, str], ...]  # filter or gate, and the text that it took away
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer and the place where it was fitted in, secrets replaced: enough to do it once more."""
+
+    language: str
+    line_end: str
+    prefix: str  # of the cursor; it ends with `typed`
+    suffix: str
+    block: bool  # whether more than one line was wanted
+    typed: str  # of the answer, by then
+    rest: str
+    line_suffix: str  # what stood right of the cursor, on its line, that the answer was written for
+    was_block: bool  # what was wanted there
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +43,9 @@ class Said:
     heal: str
     written: str
     shown: str
-    dropped: tuple[tuple[str, str], ...] = ()  # filter, text
+    dropped: Dropped = ()
+    origin: str = ""  # the request whose answer it is, or beside whose suggestion it was shown
+    given: Given | None = None  # None where nothing was fitted in
 
 
 class RequestLog:
@@ -67,7 +86,7 @@ def find(path: Path, name: str) -> Said | None:
     return next((said for said in map(_read, reversed(lines)) if said and said.id.startswith(name)), None)
 
 
-def dropped_by_id(path: Path) -> dict[str, Sequence[tuple[str, str]]]:
+def dropped_by_id(path: Path) -> dict[str, Dropped]:
     """Return what the filters took away from each request that is kept."""
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -79,7 +98,9 @@ def dropped_by_id(path: Path) -> dict[str, Sequence[tuple[str, str]]]:
 def _read(line: str) -> Said | None:
     try:
         fields = json.loads(line)
-        return Said(**fields | {"dropped": tuple((name, text) for name, text in fields["dropped"])})
+        dropped = tuple((name, text) for name, text in fields["dropped"])
+        given = Given(**fields["given"]) if fields.get("given") else None
+        return Said(**fields | {"dropped": dropped, "given": given})
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass, field
+
+from codefuse_lsp.errors import CodeFuseError, describe
+from codefuse_lsp.suggestions.cache import Hit
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +20,7 @@ class Suggestion:
     text: str
     replaces: int = 0
     alternatives: tuple[Suggestion, ...] = field(default=())  # to cycle through, where the user asked
+    answer: Hit | None = field(default=None, compare=False)  # that it was made of, where that is not the request's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,14 @@ class Silence:
 
 
 Outcome = Suggestion | Silence
+
+
+def silence_of(error: Exception) -> Silence:
+    """Return the silence that an error leaves: in its own words where it has any, else as a fault of ours."""
+    if isinstance(error, CodeFuseError):
+        return Silence("model failed", str(error))
+    log.error("ghost text failed: %s", describe(error))
+    return Silence("fault", "Something failed in codefuse-lsp that should not have; its log says where.")
 
 
 def new_id() -> str:

@@ -27,10 +27,10 @@ from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, nu
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, fitted_on, weighed
-from codefuse_lsp.suggestions.further import accepted, when_idle
+from codefuse_lsp.suggestions.further import further, looks_ahead, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
-from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, silence_of
 from codefuse_lsp.suggestions.records import Records
 from codefuse_lsp.suggestions.requests import question_for
 from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
@@ -110,9 +110,11 @@ class Suggester:
         outcome: Outcome = Silence("cancelled", "The editor or a newer keystroke ended the request.")
         try:
             outcome = await self._outcome(asked, account)
-            return outcome
+        except Exception as error:  # whatever it is, who types gets silence
+            outcome = silence_of(error)
         finally:
             self.records.add(outcome, account)
+        return outcome
 
     async def warm_up(self, asked: Asked) -> None:
         """Look round a place before anybody asks there, so that the first prompts begin as the later ones do."""
@@ -162,10 +164,7 @@ class Suggester:
         if self._connection.ready is None and not asked.invoked:
             self._connection.start()
             return Silence("model not ready", self._connection.status.message)
-        try:
-            return await self._asked_of_model(asked, place, prepared, account)
-        except CodeFuseError as error:
-            return Silence("model failed", str(error))
+        return await self._asked_of_model(asked, place, prepared, account)
 
     async def _known(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome | None:
         """Return what an earlier answer says here; None where none does."""
@@ -175,8 +174,8 @@ class Suggester:
         account.source = "cache"
         shown = await self._fit(hit, place, prepared, account)
         if isinstance(shown, Silence) and hit.typed:
-            account.source = ""  # what is left of an answer may be too little: there is more to ask
-            return None
+            account.source, account.hit, account.cuts = "", None, ()
+            return None  # what is left of an answer may be too little: there is more to ask
         return shown
 
     async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
@@ -203,7 +202,7 @@ class Suggester:
             with contextlib.suppress(TimeoutError, CodeFuseError):
                 async with asyncio.timeout(until - time.monotonic()):
                     shown = await self._chosen(shown, stream, prepared, number, until, invoked=asked.invoked)
-        if isinstance(shown, Suggestion) and self._looks_ahead():
+        if isinstance(shown, Suggestion) and looks_ahead(self.settings, self._connection.ready):
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
 
@@ -256,28 +255,28 @@ class Suggester:
     async def _fit(self, hit: Hit, place: Place, prepared: Prepared, account: Account) -> Outcome:
         with account.timed("fitted_s"):
             found: Fitted = await self._in_thread(fitted_on, hit, place, prepared.syntax)
-        account.cuts = found.cuts
+        account.fitted(hit, place, prepared.shown, found.cuts)
         return found.outcome
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._looking, work, *given)
 
-    def _looks_ahead(self) -> bool:
-        wish, ready = self.settings.completion_ahead, self._connection.ready
-        return wish == "on" or (wish == "auto" and ready is not None and ready.card.on_gpu)
-
     async def _look_ahead(self, place: Place, suggestion: Suggestion, prepared: Prepared) -> None:
         """Compute what would follow if a suggestion were accepted, while nobody wants the model."""
-        after, ready = accepted(place.context, suggestion), self._connection.ready
-        if ready is None or self._cache.find(after, now=time.monotonic()):
+        answer, ready = self._cache.find(place.context, now=time.monotonic()), self._connection.ready
+        on = await self._in_thread(further, place, suggestion, prepared.syntax, answer)
+        if on.ended is not None:
+            self._cache.store(on.ended, "", now=time.monotonic())
+        if ready is None or on.asked is None or self._cache.find(on.asked.context, now=time.monotonic()):
             return
-        shown = await self._in_thread(self.surroundings.shown, after, prepared.snippets)
+        shown = await self._in_thread(self.surroundings.shown, on.asked.context, prepared.snippets)
         if shown.in_secret:
             return
-        question = question_for(replace(place, context=after), shown, ready.card, self.settings)
+        question = question_for(on.asked, shown, ready.card, self.settings)
         self._running.begin(stream := Stream(self._connection, when_idle(question), self._keep))
         async with stream.followed():
-            await stream.rest_at(after)
+            await stream.rest_at(on.asked.context)
+        self.records.ahead(stream)
 
     def _keep(self, stream: Stream) -> None:
         """Remember an answer that has come to its end."""

@@ -43,6 +43,7 @@ class Record:
     fitted_ms: float = 0.0  # through the filters
     filters: tuple[str, ...] = ()  # that took something away
     fate: Fate = ""  # of what was shown
+    others: tuple[str, ...] = ()  # ids of what was shown beside it
     accepted_length: int = 0  # UTF-16 units that were taken of it, where that was not all
 
 
@@ -62,7 +63,7 @@ class Trace:
     def met(self, suggestion_id: str, fate: Fate, accepted_length: int = 0) -> None:
         """Remember what the user did with a suggestion, if it is one of the last."""
         for index, record in enumerate(self.records):
-            if record.id == suggestion_id and FATES.index(fate) >= FATES.index(record.fate):
+            if suggestion_id in (record.id, *record.others) and FATES.index(fate) >= FATES.index(record.fate):
                 longer = max(accepted_length, record.accepted_length)
                 self.records[index] = replace(record, fate=fate, accepted_length=longer)
                 self._unsaved = [*self._unsaved[-KEPT:], self.records[index]]

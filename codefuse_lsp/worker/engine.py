@@ -14,13 +14,13 @@ from collections.abc import AsyncGenerator, Callable, Collection
 
 import torch
 
-from codefuse_lsp.errors import CodeFuseError, RequestRefused
+from codefuse_lsp.errors import CodeFuseError, RequestRefused, describe
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, Place
 from codefuse_lsp.worker.healing import VocabularyIndex
 from codefuse_lsp.worker.kv_cache import SlotPool
 from codefuse_lsp.worker.kv_tokens import KvTokens
 from codefuse_lsp.worker.loader import LoadedModel
-from codefuse_lsp.worker.mishaps import Mishap, place_of, read_mishap
+from codefuse_lsp.worker.mishaps import Mishap, read_mishap
 from codefuse_lsp.worker.room import require_room
 from codefuse_lsp.worker.runner import Abandoned, Runner, Work
 from codefuse_lsp.worker.scheduler import QueueFull, Scheduler, Step
@@ -260,7 +260,7 @@ class Engine:
     def _mishap(self, step: Step[Sequence], error: Exception) -> None:
         """Go on after a pass that failed, if that is possible."""
         kind = read_mishap(error)
-        log.error("a step failed: %s (%s) at %s", type(error).__name__, kind.name.lower(), place_of(error))
+        log.error("a step failed (%s): %s", kind.name.lower(), describe(error))
         if kind is Mishap.OUT_OF_MEMORY and self._chunk > SMALLEST_CHUNK:
             self._chunk //= 2
             self.notice = f"Memory ran short: cached text was dropped, prompts are read {self._chunk} tokens at a time."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
 from enum import Enum
-from pathlib import Path
 
 import torch
 
@@ -37,9 +35,3 @@ def read_mishap(error: Exception) -> Mishap:
     if isinstance(error, RuntimeError) and any(part in text for part in _LOST):
         return Mishap.DEVICE_LOST
     return Mishap.OTHER
-
-
-def place_of(error: Exception) -> str:
-    """Return where an exception came from, innermost first, without its text, which may quote the user's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames[-6:]))

@@ -66,7 +66,10 @@ def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.Capture
         (["serve", "--api-key-file", "none.keys"], "none.keys"),
         (["eval", "replay", "none.jsonl"], "none.jsonl"),
         (["eval", "humaneval", "--data", "none.jsonl"], "none.jsonl"),
-        (["eval", "infilling", "--data", "none.jsonl", "--forms", "fancy"], "plain, healed, suffix_first, shipped"),
+        (
+            ["eval", "infilling", "--data", "none.jsonl", "--forms", "fancy"],
+            "plain, healed, suffix_first, role_tags, chat_turn, shipped",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_sentence(

@@ -70,7 +70,7 @@ async def test_an_answer_that_turns_out_to_be_another_one_is_cancelled_at_once(w
     assert await text_of(window, newer) == " height"
 
 
-async def test_what_is_computed_ahead_is_taken_over_when_the_suggestion_is_accepted(
+async def test_the_next_line_is_computed_ahead_and_taken_over_when_the_suggestion_is_accepted(
     open_window: OpenWindow, far_end: FarEnd
 ) -> None:
     far_end.holds()
@@ -80,16 +80,40 @@ async def test_what_is_computed_ahead_is_taken_over_when_the_suggestion_is_accep
     finish(await far_end.next(), " * height")
     assert await text_of(window, first) == " * height"
     ahead = await far_end.next()
-    assert ahead.body["priority"] == 3
-    ahead.say(ahead.heal + " +")
+    assert ahead.body["priority"] == 3 and ahead.prompt.endswith("size = width * height")
+    assert ahead.heal == "\n    "
+    ahead.say(ahead.heal + "print(")
     await window.synchronise()
     window.insert(uri, 2, 1, cursor["character"], " * height")
     accepted = {**cursor, "character": cursor["character"] + len(" * height")}
-    _, second = window.ask_ghost(uri, accepted, AUTOMATIC)
-    ahead.say(" 1")
+    assert await window.ghost_at(uri, accepted, AUTOMATIC) is None  # the model has said that the line ends here
+    window.insert(uri, 3, 1, accepted["character"], "\n    ")
+    _, second = window.ask_ghost(uri, {"line": 2, "character": 4}, AUTOMATIC)
+    await window.synchronise()
+    ahead.say("size)")
     ahead.end()
-    assert await text_of(window, second) == " + 1"
+    assert await text_of(window, second) == "print(size)"
     assert [completion.body["priority"] for completion in far_end.asked].count(0) == 1
+
+
+async def test_what_was_computed_ahead_is_there_at_once_and_can_be_looked_at(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.holds()
+    window = await open_window(completionAhead="on")
+    uri, cursor = window.show("def area(width, height):\n    if width‸\n")
+    _, first = window.ask_ghost(uri, cursor)
+    finish(await far_end.next(), " < 0:")
+    assert await text_of(window, first) == " < 0:"
+    ahead = await far_end.next()
+    assert "\n" not in ahead.body["stop"]  # a block is opened, and so a block is asked for
+    finish(ahead, "raise ValueError(width)")
+    await window.synchronise()
+    window.insert(uri, 2, 1, cursor["character"], " < 0:\n        ")
+    item = await window.ghost_at(uri, {"line": 2, "character": 8}, AUTOMATIC)
+    assert item is not None and item["insertText"] == "raise ValueError(width)"
+    assert (await window.why())["source"] == "cache"
+    assert len(far_end.asked) == 2
 
 
 async def test_what_is_computed_ahead_is_cancelled_when_the_user_goes_elsewhere(
@@ -160,6 +184,7 @@ async def test_a_word_that_the_model_was_not_sure_of_is_not_shown_nor_named_on_t
         assert item is not None and item["insertText"] == "width"
     assert await window.ghost("print(‸)\n") is None
     record = await window.why()
+    assert record.pop("dropped") == [{"filter": "unsure", "text": " depth"}]  # which is told, and not kept with it
     assert record["outcome"] == "unsure" and "depth" not in json.dumps(record)
 
 

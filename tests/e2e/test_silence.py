@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.e2e.conftest import OpenWindow
-from tests.e2e.far_end import FarEnd
+from tests.e2e.far_end import Completion, FarEnd
 from tests.e2e.window import AUTOMATIC, Window, hang_guard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -182,6 +182,94 @@ async def test_a_far_end_that_says_nothing_is_given_up(open_window: OpenWindow, 
     assert (await window.why())["outcome"] == "too slow"
 
 
+async def why_on_the_command_line(*options: str) -> str:
+    program = ("-m", "codefuse_lsp", "why", *options)
+    async with hang_guard():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        told, _ = await process.communicate()
+    return told.decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "dropped"),
+    [
+        ("\n    return height", None, [{"filter": "keep one line", "text": "\n    return height"}]),
+        (" * height\n    x[/b]", " * height", [{"filter": "keep one line", "text": "\n    x[/b]"}]),
+    ],
+)
+async def test_what_was_dropped_is_told_with_its_reason(
+    open_window: OpenWindow, far_end: FarEnd, said: str, shown: str | None, dropped: list[dict[str, str]]
+) -> None:
+    far_end.says(said)
+    window = await open_window()
+    item = await window.ghost(AREA)
+    assert (item and item["insertText"]) == shown
+    assert (await window.why())["dropped"] == dropped
+    await window.close()
+    (record,) = json.loads(await why_on_the_command_line("--json", "--count", "1"))
+    assert record["dropped"] == dropped
+    assert f"keep one line took {dropped[0]['text'].strip()!r}" in await why_on_the_command_line("--count", "1")
+
+
+async def test_what_the_model_wrote_in_vain_is_told_where_no_filter_saw_it(window: Window, far_end: FarEnd) -> None:
+    async def script(completion: Completion) -> None:
+        completion.head()
+        completion.say(" height")
+        completion.end()
+
+    far_end.script = script
+    assert await window.ghost(AREA) is None
+    assert (await window.why())["dropped"] == [{"filter": "half word", "text": " height"}]
+
+
+async def test_what_comes_from_the_cache_is_rebuilt_from_the_answer_of_an_earlier_request(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    far_end.says(" * height + depth)")
+    window = await open_window()
+    await window.told("codefuse/status", lambda status: status["state"] == "ready")
+    uri, cursor = window.show("print(width‸)\n")
+    assert (await window.ghost_at(uri, cursor, AUTOMATIC) or {})["insertText"] == " * height + depth)"
+    asked = await window.why()
+    window.insert(uri, 2, 0, cursor["character"], " * hei")
+    item = await window.ghost_at(uri, {**cursor, "character": cursor["character"] + 6}, AUTOMATIC)
+    assert item is not None and item["insertText"] == "ght + depth)"
+    record = await window.why()
+    assert record["source"] == "cache"
+    await window.close()
+    told = json.loads(await why_on_the_command_line(record["id"], "--rebuild", "--json"))
+    assert told["rebuilt"] == {"text": "ght + depth)", "replaces": 1, "same": True}
+    assert told["origin"] == asked["id"] and told["prompt"].endswith("print(")
+    assert "the same text" in await why_on_the_command_line(record["id"], "--rebuild")
+
+
+async def test_each_of_several_suggestions_is_known_by_its_own_id(open_window: OpenWindow, far_end: FarEnd) -> None:
+    texts = iter([" * height", " + height"])
+
+    async def script(completion: Completion) -> None:
+        completion.head()
+        completion.say(completion.heal + next(texts, " - height"))
+        completion.end()
+
+    far_end.script = script
+    window = await open_window()
+    uri, cursor = window.show(AREA)
+    for _ in range(2):  # who asks again wants others
+        found = await window.result(window.ask_ghost(uri, cursor)[1])
+    assert len(found["items"]) > 1
+    other = found["items"][-1]
+    await window.run_command(other["command"])
+    record = await window.why()
+    (name,) = other["command"]["arguments"]
+    assert name != record["id"] and name in record["others"] and record["fate"] == "accepted"
+    await window.close()
+    told = json.loads(await why_on_the_command_line(name, "--rebuild", "--json"))
+    assert told["origin"] == record["id"] and told["shown"] == other["insertText"]
+    assert told["rebuilt"]["same"] is True
+
+
 async def test_the_reasons_are_kept_for_the_command_line_without_a_word_of_code(
     open_window: OpenWindow, far_end: FarEnd
 ) -> None:
@@ -189,12 +277,7 @@ async def test_the_reasons_are_kept_for_the_command_line_without_a_word_of_code(
     window = await open_window()
     await window.ghost(AREA)
     await window.close()
-    program = ("-m", "codefuse_lsp", "why", "--json", "--count", "1")
-    async with hang_guard():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        told, _ = await process.communicate()
+    told = await why_on_the_command_line("--json", "--count", "1")
     (record,) = json.loads(told)
     assert (record["outcome"], record["file"], record["line"]) == ("shown", "area.py", 2)
-    assert "width" not in told.decode()
+    assert "width" not in told

@@ -33,6 +33,43 @@ def test_a_next_line_that_is_written_once_more_is_seen(shown: str, does: bool) -
     assert gap("    total += b\n", "\n\n    return total\n").repeats_what_follows(shown) is does
 
 
+@pytest.mark.parametrize(
+    ("drawn", "shown", "replaces", "does"),
+    [
+        ('foo("│");', 'x", 1);', 2, True),  # `;;`
+        ('foo("│");', 'x", 1);', 3, False),
+        ("foo(│)", "x)", 0, True),
+        ("foo(│)", "x)", 1, False),
+        ("foo(│)", "bar()", 0, False),  # its own bracket
+        ("foo(│, b)", "a, b)", 0, True),
+        ("foo(│, b)", "bar(a, b)", 0, False),
+        ("x = [│ for name in names]", "total for name in names]", 0, True),
+        ("x = {1: │,", "2,", 0, True),
+        ("if a│:", " < 0:", 0, True),
+        ("if a│: return", " < 0:", 0, True),
+        ("x = a[│[0]]", "b[0]]", 0, True),
+        ("x = │name", "my_name", 0, False),  # by chance
+        ("foo(│)\n)", "a)\n", 1, False),
+        ("foo(\n    │\n)", "a\n)", 0, True),
+        ("{\n  {\n    │\n  }\n}", "a;\n    }", 0, False),  # another bracket than the one below
+        ("    ret│\n    return x\n", "urn x", 0, True),
+        ("│\na = 1\nb = 2\n", "c = 3\na = 1\nb = 2", 0, True),
+        ("│\r\na = 1\r\n", "c = 3\na = 1", 0, True),
+        ("│\n\n", "a = 1", 0, False),
+    ],
+)
+def test_what_stands_behind_a_text_and_is_written_once_more_is_seen(
+    drawn: str, shown: str, replaces: int, does: bool
+) -> None:
+    before, _, after = drawn.partition("│")
+    assert gap("what is missing", after, before).repeats_what_follows(shown, replaces) is does
+
+
+@given(CODE, CODE, CODE)
+def test_what_is_missing_never_repeats_what_follows(before: str, missing: str, after: str) -> None:
+    assert not gap(missing, after, before).repeats_what_follows(missing)
+
+
 def test_a_next_line_that_is_also_what_is_missing_is_no_repetition() -> None:
     assert not gap("    x += 1", "\n    x += 1\n").repeats_what_follows("    x += 1")
 

@@ -103,13 +103,24 @@ def test_the_first_line_is_past_blank_ones_only_where_the_cursors_is_blank(
 
 async def test_each_form_is_asked_in_its_own_way(far_end: FarEnd, tmp_path: Path) -> None:
     writes(far_end)
+    far_end.card["chat_template"] = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
     await Stand(far_end, tmp_path, "add").run(*NAMES)
-    plain, healed, suffix_first, shipped = far_end.asked
+    plain, healed, suffix_first, role_tags, chat_turn, shipped = far_end.asked
     code, after = "def add(a, b):\n    total = a", "    return total\n\n"
     assert (plain.prompt, plain.heal) == (f"{code}\n", "")
     assert (healed.prompt, healed.heal) == (code, "\n")
     assert (suffix_first.prompt, suffix_first.heal) == (f"{after}{code}", "\n")
+    tagged = f"<|role_start|>human<|role_end|>{after.strip(chr(10))}<|role_start|>bot<|role_end|>{code}"
+    assert (role_tags.prompt, role_tags.heal) == (tagged, "\n") and "<|role_end|>" in role_tags.body["stop"]
+    assert (chat_turn.prompt, chat_turn.heal) == (f"[user]{after.strip(chr(10))}[assistant]{code}", "\n")
     assert shipped.prompt.startswith("<|role_start|>human<|role_end|>") and shipped.prompt.endswith(code)
+
+
+async def test_a_model_without_a_chat_template_is_silent_in_a_chats_turn(far_end: FarEnd, tmp_path: Path) -> None:
+    writes(far_end)
+    found = await Stand(far_end, tmp_path, "add").run("chat_turn", "role_tags")
+    assert found["forms"]["chat_turn"]["silent"] == 1 and found["forms"]["role_tags"]["exact_match"] == 1
+    assert len(far_end.asked) == 1
 
 
 async def test_what_is_shown_is_scored_and_run(far_end: FarEnd, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from codefuse_lsp.prompts.formats import ModelFormat
 from codefuse_lsp.prompts.infilling import GAPS, gap_of
 
 QWEN = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|repo_name|>", "<|file_sep|>", "<|im_end|>")
+GEEX = ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|code_prefix|>", "<|code_middle|>", "<|code_suffix|>")
 STAR = ("<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<repo_name>", "<|endoftext|>")
 
 
@@ -26,6 +27,11 @@ def context(drawn: str) -> CursorContext:
     [
         ("Qwen2.5-Coder-7B", QWEN, "qwen"),
         ("starcoder2-3b", STAR, "starcoder"),
+        ("starcoder-1b", ("<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<reponame>", "<filename>"), "starcoder1"),
+        ("Refact-1_6B-fim", (*STAR, "<filename>"), "refact"),
+        ("refact-1.6b.gguf", ("<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<|endoftext|>"), "refact"),
+        ("codegeex4-all-9b", GEEX, "codegeex"),
+        ("glm-4-9b-chat", ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>"), ""),
         ("codegemma-2b", ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_separator|>"), "codegemma"),
         ("granite-4", ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|end_of_text|>"), "granite"),
         ("CodeLlama-7b-hf", ("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"), "codellama"),
@@ -48,6 +54,12 @@ def test_a_family_is_known_by_the_special_tokens_that_its_tokenizer_has(
         ("starcoder", "<fim_prefix>a =<fim_suffix>\nb = 2\n<fim_middle>"),
         ("codellama", "<PRE> a = <SUF>\nb = 2\n <MID>"),
         ("codestral", "[SUFFIX]\nb = 2\n[PREFIX]a ="),
+        ("refact", "<|endoftext|><fim_suffix>\nb = 2\n<fim_prefix>a =<fim_middle>"),
+        (
+            "codegeex",
+            "[gMASK]<sop><|user|>\n###PATH:code/a.py\n###LANGUAGE:Python\n###MODE:BLOCK\n"
+            "<|code_suffix|>\nb = 2\n<|code_prefix|>a =<|code_middle|><|assistant|>\n",
+        ),
     ],
 )
 def test_the_gap_is_shown_as_the_family_was_trained(family: str, text: str) -> None:
@@ -55,12 +67,34 @@ def test_the_gap_is_shown_as_the_family_was_trained(family: str, text: str) -> N
     assert (prompt.text, prompt.heal, prompt.stop) == (text, " ", GAPS[family].stop)
 
 
-def test_other_files_come_first_in_the_form_that_a_family_has_for_them() -> None:
+@pytest.mark.parametrize(
+    ("family", "text"),
+    [
+        (
+            "qwen",
+            "<|repo_name|>repository\n<|file_sep|>lib/b.py\ndef b():\n    pass\n"
+            "<|file_sep|>code/a.py\n<|fim_prefix|>a =<|fim_suffix|>\n<|fim_middle|>",
+        ),
+        (
+            "starcoder",
+            "<repo_name>repository<file_sep>lib/b.py\ndef b():\n    pass\n"
+            "<file_sep><fim_prefix>code/a.py\na =<fim_suffix>\n<fim_middle>",
+        ),
+        (
+            "codegeex",
+            "[gMASK]<sop><|user|>\n###REFERENCE:\n###PATH:lib/b.py\ndef b():\n    pass\n\n"
+            "###PATH:code/a.py\n###LANGUAGE:Python\n###MODE:BLOCK\n"
+            "<|code_suffix|>\n<|code_prefix|>a =<|code_middle|><|assistant|>\n",
+        ),
+        ("deepseek", "<｜fim▁begin｜># From lib/b.py:\ndef b():\n    pass\n\na =<｜fim▁hole｜>\n<｜fim▁end｜>"),
+        ("starcoder1", "<fim_prefix># From lib/b.py:\ndef b():\n    pass\n\na =<fim_suffix>\n<fim_middle>"),
+    ],
+)
+def test_other_files_come_first_in_the_form_that_a_family_has_for_them_and_the_open_one_has_it_too(
+    family: str, text: str
+) -> None:
     other = Snippet("neighbours", "/code/lib/b.py", "python", 3, "def b():\n    pass\n", 1.0)
-    prompt = completion_prompt(context("a = │"), ModelFormat(gap="qwen"), [other])
-    assert prompt.text.startswith("<|repo_name|>repository\n<|file_sep|>lib/b.py\ndef b():\n    pass\n<|fim_prefix|>")
-    prompt = completion_prompt(context("a = │"), ModelFormat(gap="deepseek"), [other])
-    assert prompt.text.startswith("<｜fim▁begin｜># From lib/b.py:\ndef b():\n    pass\n")
+    assert completion_prompt(context("a = │\n"), ModelFormat(gap=family), [other]).text == text
 
 
 @given(st.sampled_from(sorted(GAPS)), st.text(max_size=30), st.text(max_size=30))

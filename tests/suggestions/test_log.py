@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from codefuse_lsp.suggestions import log
-from codefuse_lsp.suggestions.log import RequestLog, Said, find
+from codefuse_lsp.suggestions.log import Given, RequestLog, Said, find
 
 
 def said(name: str, size: int = 10) -> Said:
-    return Said(name, "p" * size, " ", "written", "shown", (("drop echo", "é\n"),))
+    given = Given("python", "\n", "f(x", ")\n", False, "x", ", y)", ")", True, False)
+    return Said(name, "p" * size, " ", "written", "shown", (("drop echo", "é\n"),), "cc44", given)
 
 
 def test_a_request_is_found_again_by_the_beginning_of_its_name_and_the_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_what_the_user_did_with_a_suggestion_is_kept_with_it(tmp_path: Path) -> 
     kept.save()
     told = trace.read(tmp_path / "why.jsonl", 10)
     assert [(one.id, one.fate, one.accepted_length) for one in told] == [("id1", "partly", 4), ("id2", "", 0)]
+
+
+def test_one_of_several_that_was_taken_is_kept_with_those_it_was_shown_with() -> None:
+    kept = Trace()
+    kept.add(replace(record(1), others=("id2", "id3")))
+    kept.met("id3", "accepted")
+    assert kept.records[0].fate == "accepted"
 
 
 def test_what_was_taken_in_part_is_not_rejected_when_the_rest_goes() -> None:

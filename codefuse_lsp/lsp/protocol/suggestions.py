@@ -24,6 +24,14 @@ class WhyParams:
 
 
 @attrs.define
+class Dropped:
+    """A text that was not shown, and the filter or gate that took it away."""
+
+    filter: str
+    text: str
+
+
+@attrs.define
 class WhyRecord:
     """What became of one request for ghost text; times in milliseconds."""
 
@@ -47,6 +55,8 @@ class WhyRecord:
     filters: Sequence[str]
     fate: str  # of what was shown: seen, rejected, partly or accepted, as far as the editor told
     accepted_length: int
+    others: Sequence[str]  # ids of what was shown beside it
+    dropped: Sequence[Dropped]
 
 
 @attrs.define

@@ -18,7 +18,7 @@ export interface WhyRecord {
   id: string
   time: number
   file: string
-  line: number
+  line: number // from 1
   outcome: string
   detail: string
   totalMs: number
@@ -32,6 +32,7 @@ export interface WhyRecord {
   lookedMs: number
   modelMs: number
   filters: string[]
+  dropped: { filter: string; text: string }[]
   fate?: string
 }
 

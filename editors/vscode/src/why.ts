@@ -44,7 +44,7 @@ function row(record: WhyRecord): vscode.QuickPickItem {
   const file = basename(record.file)
   return {
     label: `$(${icon}) ${record.detail || record.outcome}`,
-    description: `${file}:${record.line + 1} · ${time(record)} · ${Math.round(record.totalMs)} ms`,
+    description: `${file}:${record.line} · ${time(record)} · ${Math.round(record.totalMs)} ms`,
   }
 }
 
@@ -56,7 +56,7 @@ function account(record: WhyRecord): string {
   const rows: [string, string][] = [
     ['Outcome', [record.outcome, record.detail].filter(Boolean).join(': ')],
     ['What became of it', record.fate ?? ''],
-    ['Place', `${record.file}, line ${record.line + 1}`],
+    ['Place', `${record.file}, line ${record.line}`],
     ['When', new Date(record.time * 1000).toLocaleString()],
     ['Came from', record.source],
     [
@@ -68,7 +68,7 @@ function account(record: WhyRecord): string {
     ['Looked round', milliseconds(record.lookedMs)],
     ['Model', milliseconds(record.modelMs)],
     ['In all', milliseconds(record.totalMs)],
-    ['Filters', record.filters.join(', ')],
+    ...record.dropped.map((cut): [string, string] => [`Taken by: ${cut.filter}`, cut.text]),
   ]
   const table = rows.filter(([, value]) => value).map(([name, value]) => `| ${name} | ${cell(value)} |`)
   const more = `The prompt and the answer: \`codefuse-lsp why ${record.id} --rebuild\` in a terminal.`

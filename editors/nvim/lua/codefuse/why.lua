@@ -32,8 +32,9 @@ local function described(record)
     lines,
     ('  %.0f ms, of them %.0f for the model%s'):format(record.totalMs, record.modelMs, tokens)
   )
-  if #record.filters > 0 then
-    table.insert(lines, '  filters: ' .. table.concat(record.filters, ', '))
+  for _, cut in ipairs(record.dropped) do
+    local text = vim.trim(cut.text):gsub('%s+', ' ')
+    table.insert(lines, ('  %s took: %s'):format(cut.filter, text))
   end
   return lines
 end
