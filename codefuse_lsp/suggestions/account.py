@@ -154,6 +154,7 @@ def _given(answer: Hit | None, account: Account) -> Given | None:
         rest=told(hit.rest),
         line_suffix=told(hit.place.context.line_suffix),
         was_block=hit.place.block,
+        opened=hit.place.opens,
         is_cut=hit.place.is_cut,
     )
 

@@ -51,10 +51,10 @@ def further(place: Place, shown: Suggestion, syntax: SyntaxAt | None, answer: Hi
     is_all = _is_all(place, after, answer)
     intent = intent_at(after, at)
     if not is_all and intent.reason != "line finished":
-        return Further(None if intent.reason else Place(after, intent.is_block))
+        return Further(None if intent.reason else Place(after, intent.is_block, opens=intent.may_open))
     below = _entered(after)
     intent = intent_at(below, _typed(at, below.prefix[len(after.prefix) :]))
-    asked = None if intent.reason else Place(below, intent.is_block)
+    asked = None if intent.reason else Place(below, intent.is_block, opens=intent.may_open)
     return Further(asked, Place(after, block=False) if is_all else None)
 
 

@@ -32,6 +32,7 @@ class Given:
     line_suffix: str  # what stood right of the cursor, on its line, that the answer was written for
     was_block: bool  # what was wanted there
     is_cut: bool
+    opened: bool = False  # whether a line might open a block there
 
 
 @dataclass(frozen=True, slots=True)
