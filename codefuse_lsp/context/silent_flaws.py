@@ -20,17 +20,18 @@ _BRACKETED = frozenset(
     | {"list_pattern", "tuple_pattern", "dict_pattern", "class_pattern", "type_parameter", "interpolation"}
     | {"line_continuation", "with_clause", "ERROR"}
 )
+_CLAUSES = frozenset({"elif_clause", "else_clause", "except_clause", "except_group_clause", "finally_clause"})
 _COMPOUND = re.compile(
     r"module|block|.*_clause|.*_definition|(?:if|for|while|try|with|match|async_for|async_with)_statement"
 )
 
 
 def python_flaws(node: Node) -> int:
-    """Return whether a node lacks its body or chains `+=`, or how often its statements leave the first one's column."""
+    """Return how many flaws a node has: no body, `+=` in a chain, statements or clauses that leave their column."""
     if node.type == "expression_statement":
         return int(_augments_in_chain(node.named_children[0] if node.named_children else None))
     if node.type not in ("block", "module"):
-        return int(is_bodiless(node))
+        return is_bodiless(node) + _clauses_out_of_line(node)
     before, first, last, out_of_line = "", None, None, 0
     for child in node.children:
         kind = child.type
@@ -41,6 +42,15 @@ def python_flaws(node: Node) -> int:
             last = column
         before = kind
     return is_bodiless(node) + out_of_line
+
+
+def _clauses_out_of_line(node: Node) -> int:
+    """Return how many of a statement's clauses, such as `else`, stand at another column than it does."""
+    if not node.type.endswith("_statement"):
+        return 0
+    row, column = node.start_point
+    clauses = [child.start_point for child in node.children if child.type in _CLAUSES]
+    return sum(start.row != row and start.column != column for start in clauses)
 
 
 def _augments_in_chain(node: Node | None) -> bool:

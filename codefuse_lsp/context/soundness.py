@@ -197,7 +197,7 @@ def _parts(text: str) -> Iterator[str]:
     ends = [found.start() for found in _TOO_MANY.finditer(lines[0])]
     for end in ends[: -MAX_PARTS - 1 : -1]:
         part = lines[0][:end]
-        if part[-1] in ";}" or not _HEADS.match(part):
+        if part and (part[-1] in ";}" or not _HEADS.match(part)):
             yield part
 
 

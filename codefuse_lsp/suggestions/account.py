@@ -150,12 +150,11 @@ def _given(answer: Hit | None, account: Account) -> Given | None:
         prefix=prefix,
         suffix=told(context.suffix),
         block=place.block,
-        opens=place.opens,
         typed=typed,
         rest=told(hit.rest),
         line_suffix=told(hit.place.context.line_suffix),
         was_block=hit.place.block,
-        could_open=hit.place.opens,
+        opened=hit.place.opens,
         is_cut=hit.place.is_cut,
     )
 

@@ -27,13 +27,12 @@ class Given:
     prefix: str  # of the cursor; it ends with `typed`
     suffix: str
     block: bool  # whether more than one line was wanted
-    opens: bool  # or a line with the block that it opens
     typed: str  # of the answer, by then
     rest: str
     line_suffix: str  # what stood right of the cursor, on its line, that the answer was written for
     was_block: bool  # what was wanted there
-    could_open: bool
     is_cut: bool
+    opened: bool = False  # whether a line might open a block there
 
 
 @dataclass(frozen=True, slots=True)

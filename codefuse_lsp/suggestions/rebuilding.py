@@ -21,7 +21,7 @@ def rebuilt(given: Given) -> Fitted:
     here = CursorContext("", "", given.language, 0, given.prefix, given.suffix, given.line_end)
     line_end = here.suffix[len(here.line_suffix) :]  # an editor may have closed brackets before it since
     there = replace(here, prefix=here.prefix.removesuffix(given.typed), suffix=given.line_suffix + line_end)
-    hit = Hit(given.rest, given.typed, Place(there, given.was_block, given.is_cut, given.could_open))
+    hit = Hit(given.rest, given.typed, Place(there, given.was_block, given.is_cut, given.opened))
     return fitted_on(
-        hit, Place(here, given.block, opens=given.opens), syntax_at(given.language, given.prefix, given.suffix)
+        hit, Place(here, given.block, opens=given.opened), syntax_at(given.language, given.prefix, given.suffix)
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from codefuse_lsp.context.doc_comments import doc_place
+from codefuse_lsp.lsp.document import split_lines
 from tests.corpus.functions import GOOD, Function, functions
+from tests.corpus.rewrites import REWRITES
+from tests.corpus.test_corpus import LEAST_OFFERED
 from tests.e2e.conftest import far_end, far_end_of_module, home, window
 from tests.e2e.far_end import FarEnd
 from tests.e2e.window import Window, units
@@ -55,6 +59,32 @@ async def test_good_answers_are_applied_byte_for_byte(window: Window, far_end: F
     resolved = await window.request("codeAction/resolve", fix)
     (change,) = resolved["edit"]["documentChanges"]
     assert applied(list(function.place.lines), change["edits"][0]) == function.expected
+
+
+# What an edit, which is streamed line by line, cannot make up for: it takes the block that was opened for the model,
+# and steps as they come.
+UNSTREAMED = {"in four spaces", "prose round it", "no fence, prose round it", "another block before it"}
+
+
+async def test_edits_are_proposed_byte_for_byte(window: Window, far_end: FarEnd) -> None:
+    shapes = [shape for shape in GOOD if shape not in UNSTREAMED]
+    wrong = list[str]()
+    for number, one in enumerate((*functions(), *REWRITES)):
+        shape = shapes[number % len(shapes)]
+        far_end.says(*re.findall(r"(?s).{1,7}", GOOD[shape](one)))
+        uri, place = (window.root / f"{number}-edit" / one.path.name).as_uri(), one.place
+        text = "".join(place.lines)
+        window.open(uri, place.language, text)
+        where = {"start": {"line": place.span.start, "character": 0}, "end": {"line": place.span.stop, "character": 0}}
+        asked = {"textDocument": {"uri": uri, "version": 1}, "range": where, "instruction": "Better."}
+        result = await window.request("codefuse/edit", asked)
+        edit = (await window.request("codefuse/edit/accept", {"editId": result["editId"]}))["edit"]
+        for change in reversed(edit["documentChanges"][0]["edits"]):
+            text = applied(split_lines(text), change)
+        if text != one.expected or result["note"]:
+            wrong.append(f"{one.id}, {shape}: {result['note']}")
+        window.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    assert len(wrong) <= (1 - LEAST_OFFERED) * (len(functions()) + len(REWRITES)), wrong
 
 
 @pytest.mark.parametrize("number", range(len(SAMPLE)), ids=lambda number: SAMPLE[number].id)

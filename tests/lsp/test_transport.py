@@ -154,13 +154,6 @@ def test_fields_are_named_as_on_the_wire(attribute: str, wire: str) -> None:
     assert camel_case(attribute) == wire
 
 
-def raised(error: Exception) -> Exception:
-    try:
-        raise error
-    except Exception as caught:
-        return caught
-
-
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [

@@ -10,7 +10,7 @@ from codefuse_lsp.suggestions.log import Given, RequestLog, Said, find
 
 
 def said(name: str, size: int = 10) -> Said:
-    given = Given("python", "\n", "f(x", ")\n", False, True, "x", ", y)", ")", True, False, False)
+    given = Given("python", "\n", "f(x", ")\n", False, "x", ", y)", ")", True, False)
     return Said(name, "p" * size, " ", "written", "shown", (("drop echo", "é\n"),), "cc44", given)
 
 
