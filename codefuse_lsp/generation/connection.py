@@ -72,6 +72,13 @@ class Connection:
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(_mark_retrieved)
 
+    async def ready_within(self, seconds: float) -> bool:
+        """Begin to connect, as `start` does, and return whether the far end is ready by then."""
+        self.start()
+        if self._ready is None and self._connecting is not None:
+            await asyncio.wait({self._connecting}, timeout=seconds)
+        return self._ready is not None
+
     async def wait(self) -> Ready:
         """Return the far end once its model is ready; raises the CodeFuseError that prevents it."""
         if self._ready is not None:

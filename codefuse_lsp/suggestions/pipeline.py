@@ -41,6 +41,7 @@ LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
 PATIENCE = 2  # times as long is waited where the user asked
+SOON_S = 0.5  # that who types waits for a far end to be connected with; one that loads takes longer
 
 T = TypeVar("T")
 
@@ -161,8 +162,7 @@ class Suggester:
         place = _place(asked, prepared)
         if (known := await self._known(asked, place, prepared, account)) is not None:
             return known
-        if self._connection.ready is None and not asked.invoked:
-            self._connection.start()
+        if not asked.invoked and not await self._connection.ready_within(SOON_S):
             return Silence("model not ready", self._connection.status.message)
         return await self._asked_of_model(asked, place, prepared, account)
 
