@@ -21,11 +21,6 @@ MARKUP = frozenset({"html", "javascriptreact", "php", "svelte", "typescriptreact
 PROSE = frozenset({"", "latex", "markdown", "plaintext", "restructuredtext", "asciidoc"})
 _ANY_MARKS = ("#", "//", "/*", "--", "<!--")
 _GOES_ON = (":", ",", ".", "?", "&&", "||", "->")  # a line that begins so belongs to the one above
-_OPENER = re.compile(r"(?:[:{(\[]|=>|->|\b(?:do|then|begin))$")  # a line that ends so wants a block below it
-_WORD_OPENER = re.compile(r"\s*(?:(?:local\s+)?function|def|class|module|if|unless|while|until|case|else|begin)\b")
-_TAG_OPENER = re.compile(r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[A-Za-z][^<>/]*>$")
-
-
 _TRIPLE, _BACKTICK = re.compile("\"\"\"|'''"), re.compile("`")
 _LITERAL_MARKS = {  # of strings over several lines
     "python": _TRIPLE,
@@ -55,20 +50,13 @@ def grown(text: str, place: Place) -> Place:
     if place.block or not place.opens or not line_end or not first.strip():
         return place
     line, below = place.context.line_prefix + first, lines_below(place.context)
-    is_opener = blocks.opens_block(line, place.context.language, is_whole=True)
+    is_opener = opens_block(line, place.context.language)
     return replace(place, block=is_opener and not (below and depth(below[0]) > depth(line)))
 
 
 def opens_block(line: str, language: str) -> bool:
-    """Whether the lines below `line` are to stand deeper than it."""
-    line = line.rstrip()
-    if is_comment(line, language) or line.lstrip().startswith("* "):
-        return False
-    if _OPENER.search(line):
-        return True
-    if language in END_LANGUAGES and _WORD_OPENER.match(line):
-        return not re.search(r"\b(?:end|fi|done)$", line)
-    return language in MARKUP and bool(_TAG_OPENER.search(line))
+    """Whether the lines below a whole line are to stand deeper than it."""
+    return not is_comment(line, language) and blocks.opens_block(line, language, is_whole=True)
 
 
 @lru_cache(maxsize=8)
