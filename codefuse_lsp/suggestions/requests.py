@@ -46,8 +46,9 @@ def question_for(
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
     number = num_candidates(settings, card, has_time=invoked or quick)
-    context, after = shown.context, ""
+    context, after, informed = shown.context, "", ""
     if card.scores and number > 1 and not model.gap and not model.is_chat and context.suffix.strip():
+        informed = completion_prompt(context, model, shown.snippets).text
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)
     if prompt.messages or (place.block and not after):
@@ -61,6 +62,7 @@ def question_for(
         least=settings.completion_confidence,
         candidates=number,
         following=after,
+        informed=informed,
     )
 
 
