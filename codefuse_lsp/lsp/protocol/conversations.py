@@ -62,7 +62,7 @@ class OpenParams:
     conversation_id: str
     turn_id: str | None = None
     before_turn_id: str | None = None
-    limit: int = 200
+    limit: int = 100
 
 
 @attrs.define
