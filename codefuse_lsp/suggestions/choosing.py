@@ -5,8 +5,7 @@ it can tell how probable that is after each answer: by Bayes' rule p(answer | be
 p(answer | before) p(after | before, answer). So the answer takes other ways where it was least sure, and the product
 decides among all of them. Where a far end does not judge what it is given, the lines' own probabilities decide: the
 most probable words, one after the other, seldom make the most probable line. Of 34 lines of HumanEval-Infilling,
-SmolLM2-135M continues 10 exactly; 14 are chosen among four in either way, and 17 are among them. One more answer is
-that of a prompt in which the code after the cursor comes first: of 150 lines, four are right there and nowhere else.
+SmolLM2-135M continues 10 exactly; 14 are chosen among four in either way, and 17 are among them.
 """
 
 from __future__ import annotations
@@ -166,13 +165,9 @@ async def others(connection: Connection, greedy: Stream, number: int, until: flo
 
 
 def _other_questions(greedy: Stream, number: int, skip: int) -> list[Question]:
-    """Return what else may be asked: the answer's other ways, and at first what a prompt that tells more leads to."""
     question, request = greedy.question, replace(greedy.question.request, document="")
-    informed = []
-    if question.informed and not skip:
-        informed = [replace(question, request=replace(request, prompt=question.informed, logprobs=0))]
     if ways := other_ways(greedy):
-        return informed + [
+        return [
             replace(
                 question,
                 request=replace(request, prompt=request.prompt + before, heal=text, logprobs=0),
@@ -181,9 +176,7 @@ def _other_questions(greedy: Stream, number: int, skip: int) -> list[Question]:
             )
             for before, text, logprob in ways[skip : skip + number]
         ]
-    return (
-        informed + [replace(question, request=replace(request, temperature=WARMTH))] * number
-    )  # nobody told the other words
+    return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
 
 
 async def log_probability(

@@ -46,9 +46,8 @@ def question_for(
     model = ghost_text_format(model_format(card, settings))
     tags = tags_of(model)
     number = num_candidates(settings, card, has_time=invoked or quick)
-    context, after, informed = shown.context, "", ""
+    context, after = shown.context, ""
     if card.scores and number > 1 and not model.gap and not model.is_chat and context.suffix.strip():
-        informed = completion_prompt(context, model, shown.snippets).text
         context, after = replace(context, suffix=""), escape(following(context.suffix), tags)  # that chooses instead
     prompt = completion_prompt(context, model, shown.snippets)
     if prompt.messages or (place.block and not after):
@@ -62,7 +61,6 @@ def question_for(
         least=settings.completion_confidence,
         candidates=number,
         following=after,
-        informed=informed,
     )
 
 

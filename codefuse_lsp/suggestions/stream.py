@@ -41,7 +41,6 @@ class Question:
     least: float = 0.0  # probability of a token, below which the answer is cut
     candidates: int = 1  # answers among which one is chosen, the greedy one among them
     following: str = ""  # code after the cursor that the prompt does not tell, as the model would read it
-    informed: str = ""  # a prompt that tells it, before the code before the cursor: good for one more answer
 
 
 class Stream:

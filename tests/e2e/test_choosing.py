@@ -116,13 +116,3 @@ async def test_when_the_judge_is_gone_the_first_answer_is_shown(open_window: Ope
     model, window = await opened(open_window, far_end)
     model.judges = False
     assert await shown(window, INVOKED) == ["total * 2"]
-
-
-async def test_one_of_the_answers_is_that_of_a_prompt_that_tells_what_follows(
-    open_window: OpenWindow, far_end: FarEnd
-) -> None:
-    _, window = await opened(open_window, far_end)
-    await window.ghost(HALF)
-    told = [one.prompt for one in far_end.asked if not one.body.get("forced") and "return part" in one.prompt]
-    assert len(told) == 1
-    assert told[0].index("return part") < told[0].index("def half")

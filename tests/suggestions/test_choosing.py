@@ -126,18 +126,6 @@ async def test_the_first_line_of_a_block_stands_by_itself_where_it_opens_what_is
     assert await choose(model, 0, asked, fit_an_opener) == ["if w:", "if w:\n        a = h"]
 
 
-async def test_one_more_answer_is_that_of_a_prompt_that_tells_what_follows() -> None:
-    asked = replace(question(), informed="    return a\n\ndef area(w, h):")
-    model = Model({"\n    ": "a = w * h", "b": " = w"}, {"a = w": -1.0, "b = w": -2.0})
-    await choose(model, 1, asked)
-    written = [(request.prompt, request.heal) for request in model.asked if not request.forced]
-    assert written == [
-        ("def area(w, h):", "\n    "),
-        ("    return a\n\ndef area(w, h):", "\n    "),
-        ("def area(w, h):\n    ", "b"),
-    ]
-
-
 async def test_as_many_answers_again_are_asked_for_where_none_can_be_shown() -> None:
     model = Model({"\n    ": "a = w", "b": " = w", "c": " = h"}, {"c = h": -1.0})
     model.others = {"b": 0.3, "c": 0.2}
