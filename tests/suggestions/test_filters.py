@@ -83,6 +83,7 @@ def test_what_is_whole_is_shown_alike_whatever_comes_after_it(place: Place, writ
 @settings(max_examples=100)
 @given(places(), code)
 @example(Place(context(":│"), block=True), "\n```python")
+@example(Place(context("│:"), block=False), "\r`")
 def test_what_is_whole_stays_so(place: Place, written: str) -> None:
     wholes = [is_whole(written[:cut], place) for cut in range(len(written) + 1)]
     assert wholes == sorted(wholes)

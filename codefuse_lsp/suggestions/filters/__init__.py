@@ -129,12 +129,12 @@ def is_whole(text: str, place: Place) -> bool:
     The endings judge whole lines, and what is cut within them stays cut; a line that leaves the block, or that says the
     same over and over, is known before its end.
     """
-    if text.strip() in ("`", "``"):
-        return False  # a fence, perhaps, within which the code is
-    text = opened(text, place)
+    written, text = text.strip(), opened(text, place)
     place = grown(text, place)
     if not place.block:
         return "\n" in text or len(stop_at_runaway(text, place)) < len(text)
+    if written in ("`", "``"):
+        return False  # a fence, perhaps, within which the code is
     if has_left_scope(text, place) or len(stop_at_runaway(text, place)) < len(text):
         return True
     return _ends_within(text[: text.rfind("\n") + 1], place)
