@@ -23,7 +23,8 @@ from codefuse_lsp.context.dialects import (
 from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.context.whereabouts import is_comment
 
-_BRACKETS = re.compile(r"""[([{]|[)\]}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+# A string that is not closed goes on to the line's end: looked for again at each of its quotes, it would take seconds.
+_BRACKETS = re.compile(r"""[([{]|[)\]}]|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""")
 _PYTHON_HEADER = re.compile(
     r"\s*(?:(?:async|def|for|with|class|if|elif|else|while|try|except|finally|match|case)\b|\)).*:"
 )

@@ -26,7 +26,8 @@ _MAY_STAND_RIGHT = re.compile(r"""\s*[)>}\]"'`]*\s*[:{;,]?\s*""")  # Copilot's V
 _MARKUP_MAY_STAND_RIGHT = re.compile(r"""\s*[)}\]"'`]*\s*/?>?\s*(</[\w.:-]*>?\s*|[)}\];,])*""")
 _COMMENT_MAY_STAND_RIGHT = re.compile(r"""\s*(\*/|-->|\]\]|"{3}|'{3})?\s*""")
 _WORD = re.compile(r"\w+")
-_STRINGS = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")
+# Strings, each with its closing quote where it has one: else it goes on to the line's end, and is read only once.
+_STRINGS = re.compile(r""""(?:\\.|[^"\\])*("?)|'(?:\\.|[^'\\])*('?)|`[^`]*(`?)""")
 
 REASONS = {
     "empty file": "There is no code yet to continue.",
@@ -90,8 +91,7 @@ def intent_at(
 
 def _is_string_of_line(place: Within, context: CursorContext) -> bool:
     """Return whether the cursor stands in a string that its own line opens, so that code may follow on the line."""
-    left = _STRINGS.sub("", context.line_prefix)
-    return place is Within.STRING and any(quote in left for quote in "\"'`")
+    return place is Within.STRING and not all(any(found.groups()) for found in _STRINGS.finditer(context.line_prefix))
 
 
 def _reason_for_none(context: CursorContext, at: SyntaxAt | None, place: Within, extends_popup: bool) -> str:

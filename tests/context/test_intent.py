@@ -79,3 +79,10 @@ def test_a_long_line_is_read_in_no_time_to_speak_of(language: str, piece: str) -
     text = piece * (8_000 // len(piece))
     for drawn in (text + "│", text + "│" + text, text + "\n│\n" + text, f"x\n{text}\n    │"):
         intent(drawn, language, tree=False)
+
+
+@pytest.mark.parametrize("line", ['x = "' + '\\"' * 100_000, "if x == '" + "\\'" * 100_000 + ":"])
+def test_a_long_line_of_escaped_quotes_is_read_once(line: str) -> None:
+    """Read again from each quote on, it would take minutes."""
+    context = CursorContext("file:///a", "a", "python", 1, line, "")
+    assert intent_at(context, syntax_at("python", line, "")).amount in Amount
