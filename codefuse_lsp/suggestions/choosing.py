@@ -17,13 +17,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from codefuse_lsp.context.blocks import body_below
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.secrets import conceal
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.prompts.escape import escape, restore
 from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Place
-from codefuse_lsp.suggestions.filters.place import depth, lines_below
 from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
 from codefuse_lsp.suggestions.stream import Question, Stream
 
@@ -98,8 +98,7 @@ async def _take(found: dict[str, Candidate], streams: list[Stream], fit: Fit) ->
 
 def is_opener_missing(context: CursorContext) -> bool:
     """Return whether the code below an empty line stands deeper than that, so that the line has to open a block."""
-    below = lines_below(context)
-    return context.on_blank_line and bool(below) and depth(below[0]) > depth(context.line_prefix + ".") > 0
+    return context.on_blank_line and context.line_prefix != "" and body_below(context)
 
 
 def num_others(greedy: Stream, *, again: bool) -> int:

@@ -49,9 +49,9 @@ def grown(text: str, place: Place) -> Place:
     first, line_end, _ = text.partition("\n")
     if place.block or not place.opens or not line_end or not first.strip():
         return place
-    line, below = place.context.line_prefix + first, lines_below(place.context)
+    line = place.context.line_prefix + first
     is_opener = opens_block(line, place.context.language)
-    return replace(place, block=is_opener and not (below and depth(below[0]) > depth(line)))
+    return replace(place, block=is_opener and not blocks.body_below(place.context, line))
 
 
 def opens_block(line: str, language: str) -> bool:
