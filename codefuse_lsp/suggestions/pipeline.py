@@ -186,11 +186,11 @@ class Suggester:
                 stream, hit = await self._written(asked, place, prepared, account)
         except TimeoutError:
             is_late = True
-            if account.stream is None or not (hit := account.stream.so_far_at(asked.context)).rest.strip():
+            if (late := account.stream) is not None:
+                late.close()
+            if late is None or not (hit := late.so_far_at(asked.context)).rest.strip():
                 return Silence("too slow", f"No text came within {patience_s:g} s.")
-            hit = replace(hit, place=replace(hit.place, is_cut=True))
-            stream = account.stream
-            stream.close()
+            stream = late
         if stream.failure is not None:
             return stream.failure
         self._learn(stream)

@@ -78,10 +78,10 @@ class Stream:
         return not is_over and not waits and self._running().at(context) == "continues"
 
     def so_far_at(self, context: CursorContext) -> Hit:
-        """Return what has been written beyond a cursor."""
+        """Return what has been written beyond a cursor; an answer that was closed may end within a word."""
         rest = self._running().rest_at(context)
         typed = self.written[: len(self.written) - len(rest)] if rest else ""
-        return Hit(rest, typed, replace(self.question.place, is_cut=self.is_cut))
+        return Hit(rest, typed, replace(self.question.place, is_cut=self.is_cut or self.is_closed))
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -140,7 +140,7 @@ class Stream:
 
     def close(self) -> None:
         """Cancel what is left of it; it takes a moment for that to be so."""
-        self.is_closed = True
+        self.is_closed = self.is_closed or not self.has_ended
         self._task.cancel()
 
     async def _read(self) -> None:
