@@ -25,6 +25,7 @@ from codefuse_lsp.suggestions.filters import Place, grown, is_whole
 from codefuse_lsp.suggestions.outcome import Silence
 
 LEAST_TIMED = 6  # tokens of an answer, to tell how fast it was written
+SPARE = 4  # tokens that a prompt and its answer may be more when they are read as one text
 GRACE_S = 0.5  # that an answer goes on without anybody who follows it: the next keystroke's request may
 
 
@@ -176,7 +177,7 @@ class Stream:
             prompt=request.prompt + self.raw,
             heal="",
             stop=tuple(text for text in request.stop if text != "\n"),
-            max_tokens=max(1, request.max_tokens - used),
+            max_tokens=max(1, request.max_tokens - used - SPARE),
         )
 
     def _end(self, task: asyncio.Task[None]) -> None:

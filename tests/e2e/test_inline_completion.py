@@ -113,6 +113,7 @@ async def test_a_line_that_opens_a_block_comes_with_it_and_nothing_after_it(wind
     line, block = far_end.asked
     assert "\n" in line.body["stop"] and "\n" not in (block.body.get("stop") or ())
     assert block.prompt.endswith("if err != nil {\n") and block.heal == ""
+    assert block.body["max_tokens"] < line.body["max_tokens"] - 9  # of which the line took so many
 
 
 async def test_a_line_whose_block_stands_below_comes_alone(window: Window, far_end: FarEnd) -> None:
