@@ -16,7 +16,7 @@ And of the flaws that begin on the cursor's line or in the text itself there may
 flaws elsewhere count on both sides: they silence nothing and hide nothing. What was open before may stay open: the text
 is tried with all, some or none of those closers behind it. What it opens itself it must close, or what stands right of
 the cursor must. One thing may be left to come, since the next line is where it belongs: the body of a Python statement.
-Not, though, where the text begins its line and the block that it stands in goes on below: that would be left broken.
+Not, though, where the text begins its line and the code beside it or round it goes on below: that would be left broken.
 """
 
 from __future__ import annotations
@@ -167,12 +167,15 @@ def _fits(on: Ground, text: str, replaces: int, *, body: bool) -> bool:
 
 
 def _is_followed(at: SyntaxAt, line: bytes) -> bool:
-    """Return whether code stands below that goes on beside the last line put in, or round it: no body is to come."""
+    """Return whether code below goes on beside the last line put in, or round it: no body is to come there.
+
+    Whoever has begun that line is going to write the body, too.
+    """
     below = at.source[at.cursor :].partition(b"\n")[2].split(b"\n", MAX_BLANK_BELOW)[:MAX_BLANK_BELOW]
     following = next((one for one in below if one.strip()), b"")
     own, beside = _indent(line.rstrip().rpartition(b"\n")[2]), _indent(following)
     begun = at.source[_line_start(at) : at.cursor].strip()
-    return bool(following) and (beside == own or (not begun and bool(beside) and own.startswith(beside)))
+    return bool(following) and not begun and (beside == own or (bool(beside) and own.startswith(beside)))
 
 
 def _indent(line: bytes) -> bytes:
