@@ -37,10 +37,9 @@ from codefuse_lsp.suggestions.trace import Trace
 
 SEED = 20_261_127
 MODULES = ("argparse", "configparser", "shutil", "statistics", "textwrap")
-KEYS_EACH = 64  # of the trace's five files: 320 and a few more, to end where nothing is wrong
-KEYS_WITHOUT = 60  # of each run with or without a part
+KEYS_EACH = 64  # of the five files: 320 and a few more, to end where nothing is wrong
 QUICK_ANSWER_S = 0.4  # a line of ghost text from a model that keeps up with a person
-MAX_PACE = 2.0  # beyond, the suite would take more than ten minutes
+MAX_PACE = 2.0  # beyond, each of the seven times that the trace is typed would take more than three minutes
 TRIES = 3  # answers that the pace is found from
 
 Report = Callable[[str, float | None], None]
@@ -56,7 +55,6 @@ class Plan:
     only: re.Pattern[str] | None = None
     passages: tuple[Passage, ...] = ()  # none: those of MODULES
     keys_each: int = KEYS_EACH
-    keys_without: int = KEYS_WITHOUT
 
 
 async def run(plan: Plan, report: Report) -> dict[str, Any]:
@@ -184,7 +182,7 @@ def _told(session: Session) -> Rows:
 
 
 async def _parts(stand: Stand) -> Rows:
-    """Play a piece of the trace with everything, and without one part after another."""
+    """Play the trace with everything, and without one part after another."""
     play = _Play(stand)
     whole = await play.session(Parts())
     rows: Rows = []
@@ -216,8 +214,7 @@ class _Play:
             pace = await self._stand.pace(connection)
             await connection.wait()
             typist = Typist(SuggesterDesk(suggester, root, documents), pace, accepts)
-            pieces = self._stand.passages[:2]
-            play = typist.play(pieces, plan.keys_without // len(pieces), SEED)
+            play = typist.play(self._stand.passages, plan.keys_each, SEED)
             session = await _tallied(connection, play)
         finally:
             await suggester.close()

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from codefuse_lsp.config import Settings
@@ -20,8 +21,10 @@ from codefuse_lsp.errors import CodeFuseError, WorkerAbsent, WorkerError, Worker
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.client import Client
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard, Priority
+from codefuse_lsp.generation.transport import until_gone
 
 BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 60.0)  # pause before the next try; the last one repeats
+ENDED = "The model's worker has ended. It is started again with the next request."
 
 State = Literal["stopped", "starting", "loading", "ready", "failed"]
 
@@ -56,6 +59,7 @@ class Connection:
         self._ready: Ready | None = None
         self._connecting: asyncio.Task[Ready] | None = None
         self._letting_go: asyncio.Task[None] | None = None  # of a far end that went away
+        self._going: asyncio.Task[None] | None = None  # ends when a worker of ours does
         self._failures = 0
         self._not_before = 0.0
         self.status = Status()
@@ -122,6 +126,8 @@ class Connection:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError, CodeFuseError):
                 await self._connecting
+        if self._going is not None:
+            self._going.cancel()
         if self._ready is not None:
             await self._ready.client.close()
             self._ready = None
@@ -166,15 +172,26 @@ class Connection:
             self._connecting = None
         self._ready, self._failures = Ready(client, card), 0
         self._tell(state="ready", message="Ready", progress=None, model=card.id, device=card.device)
+        if not self._settings.endpoint:
+            self._going = asyncio.create_task(until_gone(client.address))
+            self._going.add_done_callback(partial(self._gone, self._ready))
         return self._ready
 
     def _loading(self, message: str, fraction: float | None) -> None:
         self._tell(state="loading", message=message, progress=fraction)
 
+    def _gone(self, ready: Ready, going: asyncio.Task[None]) -> None:
+        """Take note that a worker of ours has ended; where it was asked something, those who asked will tell more."""
+        if not going.cancelled() and self._ready is ready and not self.status.busy:
+            self._lost(ready, WorkerAbsent(ENDED))
+            self._tell(state="stopped", message=ENDED, progress=None)
+
     def _lost(self, ready: Ready, error: CodeFuseError) -> None:
         if self._ready is not ready:
             return
         self._ready = None
+        if self._going is not None:
+            self._going.cancel()
         self._letting_go = asyncio.create_task(ready.client.close())
         if self._settings.endpoint or not isinstance(error, WorkerAbsent):
             self._failed(error)

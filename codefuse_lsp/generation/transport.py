@@ -6,6 +6,8 @@ the system trusts, and one of the user's own. Knows nothing of what is asked.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -53,6 +55,23 @@ def open_http(address: Address) -> httpx2.AsyncClient:
         headers={"Authorization": f"Bearer {address.key}"} if address.key else {},
         timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
     )
+
+
+async def until_gone(address: Address) -> None:
+    """Return when the far end, a process of this machine, has ended: it asks for nothing, and the system ends that.
+
+    A server that still runs keeps a connection on which nothing was asked yet (uvicorn sets no limit for the first).
+    """
+    url = httpx2.URL(address.url)
+    with contextlib.suppress(OSError):  # reset, or gone before anything was opened
+        if address.socket is not None:
+            reader, writer = await asyncio.open_unix_connection(address.socket)
+        else:
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+        try:
+            await reader.read(1)
+        finally:
+            writer.close()
 
 
 def failure(error: httpx2.HTTPError, address: Address) -> WorkerError:
