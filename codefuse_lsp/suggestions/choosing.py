@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codefuse_lsp.context.blocks import body_below
@@ -24,8 +24,10 @@ from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.prompts.escape import escape, restore
 from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Place
-from codefuse_lsp.suggestions.outcome import Outcome, Suggestion
+from codefuse_lsp.suggestions.fitting import Weighed
+from codefuse_lsp.suggestions.outcome import Suggestion
 from codefuse_lsp.suggestions.stream import Question, Stream
+from codefuse_lsp.suggestions.wanted import Wanted
 
 SURE = math.log(0.8)  # an answer that is more probable than this has no rival
 WARMTH = 0.7  # the temperature of other answers, where a far end does not tell what else it might have written
@@ -37,30 +39,33 @@ SHARE = 0.5  # of the time that is left, at most; the rest is for judging them
 
 OPENERS = (":", "{", "(", "[", ",", "\\", "=")  # at the end of a line: more of the same has to follow
 
-# What can be shown of a text at a place, and whether nothing in the file is wrong with it.
-Fit = Callable[[str, Place], Awaitable[tuple[Outcome, bool]]]
+Fit = Callable[[str, Place], Awaitable[Weighed]]  # of a text at a place
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the suggestions among which is chosen, the answer that it was, and whether it leaves the file whole."""
+    """One of the suggestions among which is chosen, how it fits, and the answer that it was."""
 
     suggestion: Suggestion
+    fit: Weighed
     stream: Stream
-    is_flawless: bool
 
 
-async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int, until: float) -> list[Suggestion]:
+async def chosen(
+    connection: Connection, greedy: Stream, fit: Fit, number: int, until: float, wanted: Wanted | None = None
+) -> list[Suggestion]:
     """Return what can be shown of an answer and of up to `number` others, the best first where there is a choice.
 
-    What leaves the file without a fault goes before what does not. As many others again are asked for where nothing
-    does and something should: where nothing at all can be shown, or what is missing opens a block that stands below.
+    Some of the others begin as is `wanted` below. What leaves the file without a fault goes before what does not, and
+    then what leaves fewer names undefined. As many others again are asked for where nothing is without a fault and
+    something should: where nothing at all can be shown, or what is missing opens a block that stands below.
     `until` is when it must be chosen, in monotonic seconds. Raises CodeFuseError when the model is gone.
     """
     found: dict[str, Candidate] = {}
-    await _take(found, [greedy, *await others(connection, greedy, number, until)], fit)
+    beginnings = wanted.beginnings if wanted else ()
+    await _take(found, [greedy, *await others(connection, greedy, number, until, beginnings)], fit)
     wanting = not found or is_opener_missing(greedy.question.place.context)
-    if number and wanting and not any(one.is_flawless for one in found.values()):
+    if number and wanting and not any(one.fit.is_flawless for one in found.values()):
         await _take(found, await others(connection, greedy, number, until, skip=number), fit)
     if len(found) < 2 or greedy.question.candidates < 2:
         return [one.suggestion for one in found.values()]
@@ -69,7 +74,7 @@ async def chosen(connection: Connection, greedy: Stream, fit: Fit, number: int, 
         probable = one.stream.log_probability
         if (question := greedy.question).following:
             probable = await log_probability(connection, question, one.suggestion, one.stream.restored)
-        rank[text] = (not one.is_flawless, -probable)
+        rank[text] = (not one.fit.is_flawless, one.fit.undefined, -probable)
     return [found[text].suggestion for text in sorted(rank, key=lambda text: rank[text])]
 
 
@@ -83,17 +88,18 @@ async def _take(found: dict[str, Candidate], streams: list[Stream], fit: Fit) ->
         text, place = stream.sure(stream.written), replace(stream.question.place, is_cut=stream.is_cut)
         start = len(text) - len(text.lstrip())
         line = text[:start] + text[start:].partition("\n")[0]
-        outcome, is_flawless = await fit(text, place)
-        if isinstance(outcome, Suggestion):
-            outcome = replace(outcome, answer=Hit(text, "", place))
-            found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
+        weighed = await fit(text, place)
+        if isinstance(weighed.outcome, Suggestion):
+            outcome = replace(weighed.outcome, answer=Hit(text, "", place))
+            found.setdefault(outcome.text, Candidate(outcome, weighed, stream))
         if not place.block or not stream.question.following or line == text:
             continue
         place = replace(place, block=False, is_cut=False)
-        outcome, is_flawless = await fit(line, place)
-        if isinstance(outcome, Suggestion) and (is_flawless or not line.rstrip().endswith(OPENERS)):
-            outcome = replace(outcome, answer=Hit(line, "", place))
-            found.setdefault(outcome.text, Candidate(outcome, stream, is_flawless))
+        weighed = await fit(line, place)
+        is_right = weighed.is_flawless or not line.rstrip().endswith(OPENERS)
+        if isinstance(weighed.outcome, Suggestion) and is_right:
+            outcome = replace(weighed.outcome, answer=Hit(line, "", place))
+            found.setdefault(outcome.text, Candidate(outcome, weighed, stream))
 
 
 def is_opener_missing(context: CursorContext) -> bool:
@@ -101,12 +107,20 @@ def is_opener_missing(context: CursorContext) -> bool:
     return context.on_blank_line and context.line_prefix != "" and body_below(context)
 
 
-def num_others(greedy: Stream, *, again: bool) -> int:
-    """Return how many answers are worth waiting for beside the greedy one; `again` where the user wants others."""
-    others = greedy.question.candidates - 1
+async def num_others(greedy: Stream, fit: Fit, wanted: Wanted | None, *, again: bool) -> int:
+    """Return how many answers are worth waiting for beside the greedy one; `again` where the user wants others.
+
+    They are where the model was not sure, and where its answer defines nothing of what the code below uses.
+    """
+    number = greedy.question.candidates - 1
     if again:
-        return max(others, ALTERNATIVES)
-    return others if greedy.written.strip() and is_unsure(greedy) else 0
+        return max(number, ALTERNATIVES)
+    if not number or (greedy.written.strip() and is_unsure(greedy)):
+        return number
+    if wanted is None or not wanted.beginnings:
+        return 0
+    greedy_fit = await fit(greedy.written, greedy.question.place)
+    return number if greedy_fit.undefined >= wanted.undefined else 0
 
 
 def is_unsure(stream: Stream) -> bool:
@@ -141,10 +155,17 @@ def other_ways(stream: Stream) -> list[tuple[str, str, float]]:
     return sorted(((*way, logprob) for way, logprob in ways.items()), key=lambda way: -way[2])
 
 
-async def others(connection: Connection, greedy: Stream, number: int, until: float, skip: int = 0) -> list[Stream]:
+async def others(
+    connection: Connection,
+    greedy: Stream,
+    number: int,
+    until: float,
+    beginnings: Sequence[str] = (),
+    skip: int = 0,
+) -> list[Stream]:
     """Return other answers to the same question, as far as they are whole in time; not the `skip` likeliest of them."""
     question = greedy.question
-    streams = [Stream(connection, other) for other in _other_questions(greedy, number, skip)]
+    streams = [Stream(connection, other) for other in _other_questions(greedy, number, beginnings, skip)]
     patience_s = min(max(LONGER * greedy.written_s, LEAST_S), SHARE * (until - time.monotonic()))
     whole: set[Stream] = set()
 
@@ -163,19 +184,21 @@ async def others(connection: Connection, greedy: Stream, number: int, until: flo
     return [stream for stream in streams if stream in whole]  # the most probable beginning first
 
 
-def _other_questions(greedy: Stream, number: int, skip: int) -> list[Question]:
+def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], skip: int) -> list[Question]:
+    """Return questions whose answers have to begin otherwise: as is wanted below, and as the model might have."""
     question, request = greedy.question, replace(greedy.question.request, document="")
-    if ways := other_ways(greedy):
-        return [
-            replace(
-                question,
-                request=replace(request, prompt=request.prompt + before, heal=text, logprobs=0),
-                begun=(before + text)[len(request.heal) :],
-                begun_logprob=logprob,
-            )
-            for before, text, logprob in ways[skip : skip + number]
-        ]
-    return [replace(question, request=replace(request, temperature=WARMTH))] * number  # nobody told the other words
+    if not (ways := other_ways(greedy)) and not beginnings:  # nobody told the other words
+        return [replace(question, request=replace(request, temperature=WARMTH))] * number
+    begun = [(request.heal + beginning[:-1], beginning[-1], 0.0) for beginning in beginnings]
+    return [
+        replace(
+            question,
+            request=replace(request, prompt=request.prompt + before, heal=text, logprobs=0),
+            begun=(before + text)[len(request.heal) :],
+            begun_logprob=logprob,
+        )
+        for before, text, logprob in (begun + ways[skip:])[:number]
+    ]
 
 
 async def log_probability(

@@ -13,6 +13,7 @@ from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.suggestions.cache import Hit
 from codefuse_lsp.suggestions.filters import Cut, Place, filtered, swallowed
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, new_id
+from codefuse_lsp.suggestions.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,23 @@ def fitted(text: str, place: Place, syntax: SyntaxAt | None) -> Fitted:
     return _placed(*filtered(text, place), place, syntax)
 
 
-def weighed(text: str, place: Place, syntax: SyntaxAt | None) -> tuple[Outcome, bool]:
-    """Return what can be shown of a text, and whether nothing in the file is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An outcome beside others: whether nothing is wrong with the file then, and how many names are left undefined."""
+
+    outcome: Outcome
+    is_flawless: bool = False
+    undefined: int = 0
+
+
+def weighed(text: str, place: Place, syntax: SyntaxAt | None, wanted: Wanted | None = None) -> Weighed:
+    """Return what can be shown of a text, and how it fits; `wanted` is what the code below uses."""
     outcome = fitted(text, place, syntax).outcome
     if not isinstance(outcome, Suggestion):
-        return outcome, False
-    return outcome, is_flawless(syntax, outcome.text.replace(place.context.line_end, "\n"), outcome.replaces)
+        return Weighed(outcome, undefined=wanted.undefined if wanted else 0)
+    shown = outcome.text.replace(place.context.line_end, "\n")
+    undefined = wanted.left_by(shown, outcome.replaces) if wanted else 0
+    return Weighed(outcome, is_flawless(syntax, shown, outcome.replaces), undefined)
 
 
 def fitted_on(hit: Hit, place: Place, syntax: SyntaxAt | None) -> Fitted:

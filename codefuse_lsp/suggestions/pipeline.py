@@ -26,7 +26,7 @@ from codefuse_lsp.suggestions.cache import AnswerCache, Hit
 from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, num_others
 from codefuse_lsp.suggestions.debounce import Debounce, moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
-from codefuse_lsp.suggestions.fitting import Fitted, fitted_on, weighed
+from codefuse_lsp.suggestions.fitting import Fitted, Weighed, fitted_on, weighed
 from codefuse_lsp.suggestions.further import further, looks_ahead, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
@@ -36,13 +36,13 @@ from codefuse_lsp.suggestions.requests import question_for
 from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
 from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
+from codefuse_lsp.suggestions.wanted import wanted_at
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
 PATIENCE = 2  # times as long is waited where the user asked
 SOON_S = 0.5  # that who types waits for a far end to be connected with; one that loads takes longer
-
 T = TypeVar("T")
 
 
@@ -160,7 +160,7 @@ class Suggester:
         if silence := after_looking(prepared):
             return silence
         place = _place(asked, prepared)
-        if (known := await self._known(asked, place, prepared, account)) is not None:
+        if known := await self._known(asked, place, prepared, account):
             return known
         if not asked.invoked and not await self._connection.ready_within(SOON_S):
             return Silence("model not ready", self._connection.status.message)
@@ -180,12 +180,11 @@ class Suggester:
 
     async def _asked_of_model(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> Outcome:
         patience_s = self.settings.completion_timeout * (PATIENCE if asked.invoked else 1)
-        until, is_late = time.monotonic() + patience_s, False
+        until = time.monotonic() + patience_s
         try:
             async with asyncio.timeout(patience_s):
                 stream, hit = await self._written(asked, place, prepared, account)
         except TimeoutError:
-            is_late = True
             if (late := account.stream) is not None:
                 late.close()
             if late is None or not (hit := late.so_far_at(asked.context)).rest.strip():
@@ -198,28 +197,30 @@ class Suggester:
         if hit.rest.strip() and not sure.rest.strip():
             return Silence("unsure", "The model finds its own first word improbable (setting completion_confidence).")
         shown = await self._fit(sure, place, prepared, account)
-        if account.source == "model" and not is_late and (number := num_others(stream, again=account.wants_others)):
-            with contextlib.suppress(TimeoutError, CodeFuseError):
+        if account.source == "model":
+            with contextlib.suppress(TimeoutError, CodeFuseError):  # the former at once where it was late
                 async with asyncio.timeout(until - time.monotonic()):
-                    shown = await self._chosen(shown, stream, prepared, number, until, invoked=asked.invoked)
+                    shown = await self._chosen(shown, stream, prepared, asked, account, until)
         if isinstance(shown, Suggestion) and looks_ahead(self.settings, self._connection.ready):
             self._ahead = asyncio.create_task(self._look_ahead(place, shown, prepared))
         return shown
 
     async def _chosen(
-        self, shown: Outcome, stream: Stream, prepared: Prepared, number: int, until: float, *, invoked: bool
+        self, shown: Outcome, stream: Stream, prepared: Prepared, asked: Asked, account: Account, until: float
     ) -> Outcome:
-        """Return the best of an answer and a number of others, with two of those beside it where the user asked."""
+        """Return the best of an answer and others, where it is worth while, with two beside it where the user asked."""
+        wanted = await self._in_thread(wanted_at, asked, prepared.syntax) if stream.question.candidates > 1 else None
 
-        async def fit(text: str, place: Place) -> tuple[Outcome, bool]:
-            return await self._in_thread(weighed, text, place, prepared.syntax)
+        async def fit(text: str, place: Place) -> Weighed:
+            return await self._in_thread(weighed, text, place, prepared.syntax, wanted)
 
-        if not (ranked := await chosen(self._connection, stream, fit, number, until)):
+        number = await num_others(stream, fit, wanted, again=account.wants_others)
+        if not number or not (ranked := await chosen(self._connection, stream, fit, number, until, wanted)):
             return shown
         best, place = ranked[0], stream.question.place
         if not isinstance(shown, Suggestion) or best.text != shown.text:  # what is kept is what is typed through
             self._cache.store(place, best.text.replace(place.context.line_end, "\n"), now=time.monotonic())
-        return replace(best, alternatives=tuple(ranked[1 : ALTERNATIVES + 1])) if invoked else best
+        return replace(best, alternatives=tuple(ranked[1 : ALTERNATIVES + 1])) if asked.invoked else best
 
     async def _written(self, asked: Asked, place: Place, prepared: Prepared, account: Account) -> tuple[Stream, Hit]:
         """Return the answer for this cursor and what of it is still to come: of a running one, or of a new one."""

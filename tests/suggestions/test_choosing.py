@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_lsp.context.cursor import cursor_context
+from codefuse_lsp.context.trees import syntax_at
 from codefuse_lsp.generation.request import Chunk, GenerationRequest, TokenLogprob, Usage
 from codefuse_lsp.prompts.escape import escape
 from codefuse_lsp.suggestions.choosing import Fit, chosen, is_quick, is_unsure, log_probability, num_others, other_ways
 from codefuse_lsp.suggestions.filters import Place
-from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion
+from codefuse_lsp.suggestions.fitting import Weighed
+from codefuse_lsp.suggestions.outcome import Silence, Suggestion
 from codefuse_lsp.suggestions.requests import following
 from codefuse_lsp.suggestions.stream import Question, Stream
+from codefuse_lsp.suggestions.wanted import Wanted
 
+NOTHING = Weighed(Silence("nothing to add", ""))
 LINES = ["def area(w, h):\n", "    \n", "    return a\n"]
 
 
@@ -62,25 +66,38 @@ class Model:
         ]
 
 
-async def fit(text: str, place: Place) -> tuple[Outcome, bool]:
-    is_whole = not text.endswith(":")
-    return (Suggestion("x", text), is_whole) if text else (Silence("nothing to add", ""), False)
+async def fit(text: str, place: Place) -> Weighed:
+    return Weighed(Suggestion("x", text), not text.endswith(":")) if text else NOTHING
 
 
-async def fit_an_opener(text: str, place: Place) -> tuple[Outcome, bool]:
+async def fit_an_opener(text: str, place: Place) -> Weighed:
     """A place where only what opens a block leaves the file whole."""
-    return (Suggestion("x", text), text.endswith(":")) if text else (Silence("nothing to add", ""), False)
+    return Weighed(Suggestion("x", text), text.endswith(":")) if text else NOTHING
 
 
-async def fit_nothing_but_c(text: str, place: Place) -> tuple[Outcome, bool]:
-    return (Suggestion("x", text), True) if text.startswith("c") else (Silence("syntax", ""), False)
+async def fit_nothing_but_c(text: str, place: Place) -> Weighed:
+    return Weighed(Suggestion("x", text), True) if text.startswith("c") else NOTHING
 
 
-async def choose(model: Model, number: int = 2, asked: Question | None = None, fit: Fit = fit) -> list[str]:
-    asked = asked or question()
+async def fit_a_definition_of_c(text: str, place: Place) -> Weighed:
+    """A place where the code below uses a name that nothing defines."""
+    return Weighed(Suggestion("x", text), True, undefined=int(not text.startswith("c ="))) if text else NOTHING
+
+
+def wants(*beginnings: str) -> Wanted:
+    """Code below that uses an undefined name, and how an answer might begin that defines it."""
+    syntax = syntax_at("python", "def area(w, h):\n    ", "\n    return c\n")
+    assert syntax is not None
+    return Wanted(beginnings, 1, syntax, frozenset())
+
+
+async def choose(
+    model: Model, number: int = 2, asked: Question | None = None, fit: Fit = fit, wanted: Wanted | None = None
+) -> list[str]:
+    asked, until = asked or question(), time.monotonic() + 60
     greedy = Stream(model, asked)  # type: ignore[arg-type]
     await greedy.rest_at(asked.place.context)
-    return [one.text for one in await chosen(model, greedy, fit, number, time.monotonic() + 60)]  # type: ignore[arg-type]
+    return [one.text for one in await chosen(model, greedy, fit, number, until, wanted)]  # type: ignore[arg-type]
 
 
 async def test_the_answer_that_the_code_below_follows_from_is_the_first() -> None:
@@ -126,6 +143,18 @@ async def test_the_first_line_of_a_block_stands_by_itself_where_it_opens_what_is
     assert await choose(model, 0, asked, fit_an_opener) == ["if w:", "if w:\n        a = h"]
 
 
+async def test_answers_begin_as_is_wanted_below_before_they_begin_as_the_model_might_have() -> None:
+    model = Model({"\n    ": "a = w", " ": "w * h", "b": " = w"}, {"a = w": -1.0, "b = w": -2.0, "c = w * h": -9.0})
+    assert await choose(model, 2, fit=fit_a_definition_of_c, wanted=wants("c = ")) == ["c = w * h", "a = w", "b = w"]
+    asked = [(request.prompt, request.heal) for request in model.asked[1:] if not request.forced]
+    assert asked == [("def area(w, h):\n    c =", " "), ("def area(w, h):\n    ", "b")]
+
+
+async def test_of_several_that_define_what_is_wanted_below_the_most_probable_is_the_first() -> None:
+    model = Model({"\n    ": "c = h", " ": "w * h"}, {"c = h": -1.0, "c = w * h": -9.0})
+    assert await choose(model, 1, fit=fit_a_definition_of_c, wanted=wants("c = ")) == ["c = h", "c = w * h"]
+
+
 async def test_as_many_answers_again_are_asked_for_where_none_can_be_shown() -> None:
     model = Model({"\n    ": "a = w", "b": " = w", "c": " = h"}, {"c = h": -1.0})
     model.others = {"b": 0.3, "c": 0.2}
@@ -158,9 +187,25 @@ async def test_where_nothing_is_chosen_other_answers_stand_in_the_order_of_their
 
 
 async def test_where_a_model_writes_nothing_others_are_asked_for_only_when_the_user_wants_them() -> None:
-    stream = Stream(Model({"\n    ": ""}, {}), question())  # type: ignore[arg-type]
+    assert await numbers({"\n    ": ""}, fit) == (0, 3)
+
+
+async def test_others_are_asked_for_where_a_sure_answer_defines_nothing_of_what_the_code_below_uses() -> None:
+    sure, defining = {"\n    ": "a = w"}, {"\n    ": "c = w"}
+    assert await numbers(sure, fit_a_definition_of_c) == (0, 3)
+    assert await numbers(sure, fit_a_definition_of_c, wants()) == (0, 3)
+    assert await numbers(sure, fit_a_definition_of_c, wants("c = ")) == (3, 3)
+    assert await numbers(defining, fit_a_definition_of_c, wants("c = ")) == (0, 3)
+
+
+async def numbers(writes: dict[str, str], fit: Fit, wanted: Wanted | None = None) -> tuple[int, int]:
+    """Return how many others are asked for beside an answer, and how many where the user wants others."""
+    model = Model(writes, {})
+    model.probabilities = (0.99, 0.01)
+    stream = Stream(model, question())  # type: ignore[arg-type]
     await stream.rest_at(stream.question.place.context)
-    assert (num_others(stream, again=False), num_others(stream, again=True)) == (0, 3)
+    stream.logprobs = stream.logprobs[:2]
+    return await num_others(stream, fit, wanted, again=False), await num_others(stream, fit, wanted, again=True)
 
 
 async def test_a_secret_over_several_lines_is_no_more_told_to_the_judge_than_to_the_writer() -> None:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codefuse_lsp.evaluation.gaps import lines_of
+from codefuse_lsp.suggestions.asked import Asked
+from codefuse_lsp.suggestions.wanted import Wanted, wanted_at
+from tests.suggestions.places import drawn, tree_at
+
+
+def wanted(document: str, language: str = "python") -> Wanted | None:
+    """Return what is wanted at the cursor that is drawn in a document."""
+    context = drawn(document, language)
+    lines = lines_of(document.replace("│", ""))
+    asked = Asked(context, lines, context.prefix.count("\n"), len(context.line_prefix))
+    return wanted_at(asked, tree_at(context))
+
+
+def beginnings(document: str) -> list[str]:
+    found = wanted(document)
+    return [] if found is None else list(found.beginnings)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ("def f(a):\n    │\n    return b\n", ["b = "]),
+        ("def f(a):\n│\n    return b\n", ["    b = "]),
+        ("def f(a):\n\t│\n\treturn b\n", ["b = "]),
+        ("def f(a):\n│\n\treturn b\n", ["\tb = "]),
+        ("def f(a):\n    to│\n    return total\n", ["tal = "]),
+        ("def f(a):\n    total = │\n    return total + b\n", []),
+        ("def f(a):\n    │\n    return a\n", []),
+        ("def f(a):\n    │\n    return b + c\n", ["b, c = ", "b = "]),
+        ("def f(a):\n    │\n        print(b)\n", ["for b in "]),
+        ("if a:\n    b = 1\ndef f(a):\n│\n        print(c)\n", ["    for c in "]),
+        ("def f(a):\n    for │\n        print(b)\n", ["b in "]),
+        ("def f(a):\n    while │\n        print(b)\n", []),
+        ("def f(a):\n    │\n        print(i, b)\n    return a\n", ["for i, b in ", "for i in "]),
+        ("def f(a):\n    for b in a:\n│\n            print(b, c)\n", ["        for c in "]),
+        ("def f(a):\n    if a:\n│\n    return b\n", ["        b = "]),
+        ("def f(a):\n    if a:\n        return a\n│\n        print(b)\n", ["    for b in "]),
+        ("def f(a):\n    │\n        return b * 2\n    return g(a)\n", ["def g(b)", "for b in "]),
+        ("def f(a):\n    │\n        return 2\n    return g()\n", ["def g()"]),
+        ("def f(a):\n    │\n        print(a)\n    return a\n", ["if ", "while "]),
+        ("def f(a):\n    if a:\n        a += 1\n    │\n        print(a)\n", ["else:", "if "]),
+        ("def f(a):\n    if a:\n        a += 1\n    el│\n        print(a)\n", ["se:"]),
+        ("def f(a):\n    if a:\n        a += 1\n    b = 1\n    │\n        print(a)\n", ["if ", "while "]),
+        ("def f(a):\n    │\n        'x': 1,\n    }\n    return b['x']\n", ["b = {"]),
+        ("def f(a):\n    │\n    return math.sqrt(a)\n", ["import math"]),
+        ("│\nprint(math.pi)\n", ["import math"]),
+        ("│\ndef f(a):\n    return LIMIT\n", ["LIMIT = "]),
+        ("def f(a):\n    │\n    return g(a)\n", []),
+        ("def f(a):\n    │\n    return b + c + d + e + g\n", []),
+        ("from m import *\ndef f(a):\n    │\n    return b\n", []),
+        ("def f(a):\n    │ + 1\n    return b\n", []),
+    ],
+)
+def test_an_answer_may_begin_with_what_the_code_below_wants(document: str, expected: list[str]) -> None:
+    assert beginnings(document) == expected
+
+
+def test_a_text_that_uses_an_undefined_name_is_told_where_nothing_is_wanted_below_too() -> None:
+    found = wanted("def f(a):\n    │\n    return a\n")
+    assert found is not None and not found.beginnings
+    assert [found.left_by(text) for text in ("a += 1", "a += b", "b = c = a")] == [0, 1, 0]
+
+
+def test_what_defines_more_of_the_names_below_leaves_fewer_undefined() -> None:
+    found = wanted("def f(a):\n    print(z)\n    │\n    return b + c\n")
+    assert found is not None and found.undefined == 3
+    texts = ["pass", "b = 1", "b, c = a", "b = q", "b = c = z = 1", "for b, c in a: pass"]
+    assert [found.left_by(text) for text in texts] == [3, 2, 1, 3, 1, 1]
+
+
+def test_what_a_text_replaces_is_gone_and_what_it_spells_right_counts() -> None:
+    found = wanted("def f(a):\n    to│\n    return total\n")
+    assert found is not None and found.left_by("tal = 1") == 0 and found.left_by("p = 1") == 1
+
+
+@pytest.mark.parametrize("language", ["javascript", "go", "plaintext"])
+def test_of_a_language_of_which_nothing_is_known_nothing_is_wanted(language: str) -> None:
+    assert wanted("def f(a):\n    │\n    return b\n", language) is None
+
+
+PIECES = st.sampled_from(
+    ["a", "b", "c", " = ", "for ", " in ", ":", "\n    ", "\n        ", "\n", "(", ")", "def g(x):", "if ", "return é"]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join), st.lists(PIECES, max_size=12).map("".join))
+def test_whatever_stands_round_the_cursor_a_beginning_goes_on_from_it(before: str, after: str) -> None:
+    document = f"def f(a):\n    {before}│\n{after}\n"
+    found = wanted(document)
+    if found is not None:
+        begun = before.rpartition("\n")[2]
+        assert all(text and "\n" not in text for text in found.beginnings)
+        assert all(not begun.strip() or not text[0].isspace() or begun[-1:] != " " for text in found.beginnings)
+        assert found.left_by("") >= 0
