@@ -18,6 +18,9 @@ TOP = {" total": 0.5, " len": 0.3, " sum": 0.1}
 PROBABLE = {" total * 2": -9.0, " len(total)": -8.0, " sum(total)": -7.0, " total / 2": -1.0}
 
 
+MISSING = "def half(total):\n    ‸\n    return share * total\n"
+
+
 class Model:
     """Writes a line for each beginning that an answer is held to, and finds the code below probable after one."""
 
@@ -39,6 +42,8 @@ class Model:
             completion.event(choice(forced, "stop", {"tokens": [forced], "token_logprobs": [score]}))
         elif completion.heal == " / 2":
             completion.say(completion.heal)
+        elif completion.heal == " " and completion.prompt.endswith("share ="):
+            completion.say(" 1 / 2")
         elif completion.heal in (" len", " sum"):
             completion.say(completion.heal + "(total)")
         else:
@@ -110,6 +115,21 @@ async def test_a_stranger_is_not_asked_to_begin_with_another_word(open_window: O
     _, window = await opened(open_window, far_end, {"scores": False, "device": ""})
     assert await shown(window, INVOKED) == ["total * 2"]
     assert len(far_end.asked) == 1 and "logprobs" not in far_end.asked[0].body
+
+
+async def test_a_name_that_the_code_below_uses_and_nothing_defines_is_defined(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    model, window = await opened(open_window, far_end)
+    uri, cursor = window.show(MISSING)
+    found = await window.result(window.ask_ghost(uri, cursor, INVOKED)[1])
+    assert found["items"][0]["insertText"] == "share = 1 / 2"
+    assert any("share = 1 / 2\n    return share" in text for text in model.scored)
+    defined = MISSING.replace("(total)", "(total, share)")
+    uri, cursor = window.show(defined)
+    asked = len(far_end.asked)
+    await window.result(window.ask_ghost(uri, cursor, INVOKED)[1])
+    assert not any("share =" in completion.prompt for completion in far_end.asked[asked:])
 
 
 async def test_when_the_judge_is_gone_the_first_answer_is_shown(open_window: OpenWindow, far_end: FarEnd) -> None:

@@ -68,6 +68,13 @@ async def test_three_windows_opened_at_once_share_one_worker_which_outlives_them
     await until_idle()
 
 
+async def test_the_name_that_the_code_below_uses_is_the_one_that_is_defined(window: Window) -> None:
+    item = await window.ghost(
+        "def mean(prices):\n    ‸\n    for price in prices:\n        spent += price\n    return spent\n"
+    )
+    assert item is not None and item["insertText"] == "spent = 0"
+
+
 async def test_loading_is_shown_until_the_model_is_ready(window: Window) -> None:
     await window.told("codefuse/status", lambda status: status["state"] == "ready")
     status = await window.status()
