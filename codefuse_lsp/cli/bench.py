@@ -13,7 +13,7 @@ from typing import Any
 from codefuse_lsp.cli import screen, soak
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError
-from codefuse_lsp.evaluation import report as reports
+from codefuse_lsp.evaluation.bench import report as reports
 
 LARGE_FILE_LINES = 50_000
 
@@ -68,21 +68,21 @@ def _suites(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _lsp(options: argparse.Namespace, report: screen.Report) -> dict[str, Any]:
-    from codefuse_lsp.evaluation import bench
+    from codefuse_lsp.evaluation.bench import lsp_suite
 
-    found = asyncio.run(bench.run(options.repeat, change_ms, report))
+    found = asyncio.run(lsp_suite.run(options.repeat, change_ms, report))
     return {"suites": ["lsp"], "machine": found["machine"], "rows": reports.rows_of(found["figures"])}
 
 
 def _typing(options: argparse.Namespace, settings: Settings, report: screen.Report) -> dict[str, Any]:
-    from codefuse_lsp.evaluation import typing_suite
+    from codefuse_lsp.evaluation.bench import typing_suite
 
     plan = typing_suite.Plan(settings, repeat=options.repeat, only=options.only)
     return asyncio.run(typing_suite.run(plan, report))
 
 
 def _chat(options: argparse.Namespace, report: screen.Report) -> dict[str, Any]:
-    from codefuse_lsp.evaluation import chat_suite
+    from codefuse_lsp.evaluation.bench import chat_suite
 
     found = asyncio.run(chat_suite.run(options.repeat, report))
     return {"suites": ["chat"], "machine": found["machine"], "rows": reports.rows_of(found["figures"], "chat")}

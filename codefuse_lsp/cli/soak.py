@@ -9,9 +9,9 @@ from typing import Any
 
 from codefuse_lsp.cli import screen
 from codefuse_lsp.config import Settings
-from codefuse_lsp.evaluation import report as reports
-from codefuse_lsp.evaluation.bench import Figure, figure, machine
-from codefuse_lsp.evaluation.soak import soak
+from codefuse_lsp.evaluation.bench import report as reports
+from codefuse_lsp.evaluation.bench.figure import Figure, figure, machine
+from codefuse_lsp.evaluation.bench.soak import soak
 from codefuse_lsp.generation import launcher
 
 SEED = 1

@@ -181,3 +181,27 @@ class Editor:
             answer.set_exception(EditorError(error["message"], error["code"]))
         else:
             answer.set_result(message.get("result"))
+
+
+async def until_ready(editor: Editor) -> None:
+    """Wait for the server to say that its model is ready."""
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def heard(status: dict[str, Any]) -> None:
+        if not ready.done() and status["state"] in ("ready", "failed"):
+            ready.set_result(None) if status["state"] == "ready" else ready.set_exception(
+                EditorError(status["message"], 0)
+            )
+
+    editor.listeners["codefuse/status"] = heard
+    heard(await editor.request("codefuse/status", None))
+    await ready
+
+
+def inline_params(uri: str, line: int, character: int) -> dict[str, Any]:
+    """Return the params of a request for ghost text that typing has caused."""
+    return {
+        "textDocument": {"uri": uri},
+        "position": {"line": line, "character": character},
+        "context": {"triggerKind": 2},
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codefuse_lsp.evaluation.bad_input import CASES, BadDocument
+from codefuse_lsp.evaluation.bench.bad_input import CASES, BadDocument
 from tests.e2e.far_end import FarEnd
 from tests.e2e.window import AUTOMATIC, INVOKED, Json, Window, units
 

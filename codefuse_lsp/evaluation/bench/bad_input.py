@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codefuse_lsp.evaluation.bench import Figure, figure, inline_params, until_ready
-from codefuse_lsp.evaluation.editor import Editor
+from codefuse_lsp.evaluation.bench.figure import Figure, figure
+from codefuse_lsp.evaluation.editor import Editor, inline_params, until_ready
 from codefuse_lsp.evaluation.far_end import ScriptedFarEnd
 
 LONG_LINE_CHARS = 10 << 20

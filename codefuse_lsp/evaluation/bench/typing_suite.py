@@ -20,14 +20,14 @@ from codefuse_lsp import config
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document
 from codefuse_lsp.errors import CodeFuseError, ConfigError
-from codefuse_lsp.evaluation import bad_input, library, overhead
-from codefuse_lsp.evaluation import report as reports
-from codefuse_lsp.evaluation.bench import Figure, figure, machine, until_ready
-from codefuse_lsp.evaluation.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
-from codefuse_lsp.evaluation.editor import Editor
-from codefuse_lsp.evaluation.keystrokes import Key, Passage, passage
-from codefuse_lsp.evaluation.prefixes import Tally, prompts_of
-from codefuse_lsp.evaluation.typist import Session, Typist
+from codefuse_lsp.evaluation.bench import bad_input, library, overhead
+from codefuse_lsp.evaluation.bench import report as reports
+from codefuse_lsp.evaluation.bench.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
+from codefuse_lsp.evaluation.bench.figure import Figure, figure, machine
+from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage, passage
+from codefuse_lsp.evaluation.bench.prefixes import Tally, prompts_of
+from codefuse_lsp.evaluation.bench.typist import Session, Typist
+from codefuse_lsp.evaluation.editor import Editor, until_ready
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
 from codefuse_lsp.suggestions.log import RequestLog

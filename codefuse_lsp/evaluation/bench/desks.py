@@ -15,10 +15,9 @@ from typing import Any
 from codefuse_lsp.config import snake_case
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.snippets import Document
-from codefuse_lsp.evaluation.bench import inline_params
-from codefuse_lsp.evaluation.editor import Editor, EditorError
-from codefuse_lsp.evaluation.keystrokes import Key, Passage
-from codefuse_lsp.evaluation.typist import Record
+from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage
+from codefuse_lsp.evaluation.bench.typist import Record
+from codefuse_lsp.evaluation.editor import Editor, EditorError, inline_params
 from codefuse_lsp.suggestions.asked import asked_at
 from codefuse_lsp.suggestions.cache import AnswerCache, Hit
 from codefuse_lsp.suggestions.debounce import Debounce, Moment

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from codefuse_lsp.errors import WorkerUnreachable
-from codefuse_lsp.evaluation.prefixes import Tally, first_reads, percent_before, prompts_of, prompts_read
+from codefuse_lsp.evaluation.bench.prefixes import Tally, first_reads, percent_before, prompts_of, prompts_read
 from codefuse_lsp.suggestions.log import RequestLog, Said
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codefuse_lsp.errors import ConfigError
-from codefuse_lsp.evaluation import report
+from codefuse_lsp.evaluation.bench import report
 
 
 def figure(median: float, runs: int = 5) -> dict[str, Any]:

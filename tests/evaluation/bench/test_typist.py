@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from codefuse_lsp.evaluation.keystrokes import Key, Passage, keystrokes
-from codefuse_lsp.evaluation.typist import Record, Session, Typist
+from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage, keystrokes
+from codefuse_lsp.evaluation.bench.typist import Record, Session, Typist
 
 LINE = "width_of_all = sum(widths)"
 

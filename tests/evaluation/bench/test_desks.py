@@ -11,10 +11,9 @@ import pytest
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.context.snippets import Document
-from codefuse_lsp.evaluation.bench import until_ready
-from codefuse_lsp.evaluation.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
-from codefuse_lsp.evaluation.editor import Editor
-from codefuse_lsp.evaluation.keystrokes import Key, Passage
+from codefuse_lsp.evaluation.bench.desks import EditorDesk, NoCache, NoDebounce, NoTakingOver, SuggesterDesk
+from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage
+from codefuse_lsp.evaluation.editor import Editor, until_ready
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.pipeline import Parts, Suggester
 from codefuse_lsp.suggestions.surroundings import Surroundings

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from codefuse_lsp.errors import CodeFuseError, RequestRefused
-from codefuse_lsp.evaluation.raw_http import bad_body, connect, ends_of, exchange, request_bytes
+from codefuse_lsp.evaluation.bench.raw_http import bad_body, connect, ends_of, exchange, request_bytes
 from codefuse_lsp.generation.client import Address, Client
 from codefuse_lsp.generation.request import GenerationRequest, Priority
 

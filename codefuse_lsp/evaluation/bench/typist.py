@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage, kept, keystrokes
+from codefuse_lsp.evaluation.bench.prefixes import Tally, first_reads, percent_before, prompts_read
 from codefuse_lsp.evaluation.figures import percentile
-from codefuse_lsp.evaluation.keystrokes import Key, Passage, kept, keystrokes
-from codefuse_lsp.evaluation.prefixes import Tally, first_reads, percent_before, prompts_read
 
 LEAST_ACCEPTED = 3  # characters: fewer are typed as quickly
 PATIENCE_S = 30.0  # for the answer to the last keystroke

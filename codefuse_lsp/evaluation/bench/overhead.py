@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
-from codefuse_lsp.evaluation import library
-from codefuse_lsp.evaluation.bench import Figure, figure, inline_params, until_ready
-from codefuse_lsp.evaluation.editor import Editor
+from codefuse_lsp.evaluation.bench import library
+from codefuse_lsp.evaluation.bench.figure import Figure, figure
+from codefuse_lsp.evaluation.editor import Editor, inline_params, until_ready
 from codefuse_lsp.evaluation.far_end import ScriptedFarEnd
 from codefuse_lsp.evaluation.figures import percentile
 

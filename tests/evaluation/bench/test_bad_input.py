@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from codefuse_lsp.evaluation import bad_input
-from codefuse_lsp.evaluation.bad_input import BadDocument, neighbours
+from codefuse_lsp.evaluation.bench import bad_input
+from codefuse_lsp.evaluation.bench.bad_input import BadDocument, neighbours
 from codefuse_lsp.evaluation.editor import Editor
 
 BAD = BadDocument("python", "x = 1\n", 0, 0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from codefuse_lsp.config import Settings
-from codefuse_lsp.evaluation.raw_http import BAD, bad_body, ends_of
-from codefuse_lsp.evaluation.soak import MANNERS, soak
+from codefuse_lsp.evaluation.bench.raw_http import BAD, bad_body, ends_of
+from codefuse_lsp.evaluation.bench.soak import MANNERS, soak
 from codefuse_lsp.generation import launcher
 
 TEXT = 'data: {"choices":[{"text":"a","finish_reason":null}]}\n\n'

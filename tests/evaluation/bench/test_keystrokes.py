@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_lsp.evaluation import library
-from codefuse_lsp.evaluation.keystrokes import LEAST_LINES, Key, Passage, kept, keystrokes, passage
-from codefuse_lsp.evaluation.typing_suite import MODULES
+from codefuse_lsp.evaluation.bench import library
+from codefuse_lsp.evaluation.bench.keystrokes import LEAST_LINES, Key, Passage, kept, keystrokes, passage
+from codefuse_lsp.evaluation.bench.typing_suite import MODULES
 
 CODE = "total = 0\n    for value in values:\n        total += value\n\n    return total"
 MODULE = (

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
-import statistics
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
 
-from codefuse_lsp.evaluation.editor import Editor, EditorError
+from codefuse_lsp.evaluation.bench.figure import Figure, Report, figure, machine
+from codefuse_lsp.evaluation.editor import Editor, EditorError, inline_params, until_ready
 from codefuse_lsp.evaluation.far_end import ScriptedFarEnd
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.client import Client
@@ -28,27 +27,6 @@ TYPED = "    total = sum(v * scale for v in data)"
 FILE_LINES = 300
 OVERHEAD_REQUESTS = 200
 KEY_INTERVAL_S = 0.08  # a fast typist
-
-Report = Callable[[str, float | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured quantity: the median of its runs, their range, and the bound it is held to."""
-
-    name: str
-    unit: str
-    median: float
-    lowest: float
-    highest: float
-    runs: int
-    target: str
-
-
-def figure(name: str, unit: str, values: list[float], target: str) -> Figure:
-    """Return the figure of several runs."""
-    ordered = [round(value, 3) for value in sorted(values)]
-    return Figure(name, unit, round(statistics.median(values), 3), ordered[0], ordered[-1], len(values), target)
 
 
 async def run(repeat: int, change_ms: Callable[[int], list[float]], report: Report) -> dict[str, Any]:
@@ -68,17 +46,6 @@ async def run(repeat: int, change_ms: Callable[[int], list[float]], report: Repo
             figures += await measure(root, repeat)
     figures.append(figure("didChange in a 50,000-line file, CPU", "ms", change_ms(200), "< 0.5"))
     return {"suite": "lsp", "machine": machine(), "figures": [asdict(item) for item in figures]}
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "load": [round(value, 2) for value in psutil.getloadavg()],
-    }
 
 
 async def _start(root: Path, repeat: int) -> list[Figure]:
@@ -201,34 +168,10 @@ async def _jobs_left() -> int:
         await client.close()
 
 
-async def until_ready(editor: Editor) -> None:
-    """Wait for the server to say that its model is ready."""
-    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def heard(status: dict[str, Any]) -> None:
-        if not ready.done() and status["state"] in ("ready", "failed"):
-            ready.set_result(None) if status["state"] == "ready" else ready.set_exception(
-                EditorError(status["message"], 0)
-            )
-
-    editor.listeners["codefuse/status"] = heard
-    heard(await editor.request("codefuse/status", None))
-    await ready
-
-
 async def _ask(editor: Editor, root: Path, text: str, line: int) -> Any:
     uri = (root / "memory.py").as_uri()
     editor.open(uri, "python", text)
     return await editor.request("textDocument/inlineCompletion", inline_params(uri, line, 0))
-
-
-def inline_params(uri: str, line: int, character: int) -> dict[str, Any]:
-    """Return the params of a request for ghost text that typing has caused."""
-    return {
-        "textDocument": {"uri": uri},
-        "position": {"line": line, "character": character},
-        "context": {"triggerKind": 2},
-    }
 
 
 def _source() -> str:

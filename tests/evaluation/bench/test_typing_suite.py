@@ -7,9 +7,9 @@ import pytest
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import ConfigError
-from codefuse_lsp.evaluation import report as reports
-from codefuse_lsp.evaluation.keystrokes import Passage
-from codefuse_lsp.evaluation.typing_suite import Plan, run
+from codefuse_lsp.evaluation.bench import report as reports
+from codefuse_lsp.evaluation.bench.keystrokes import Passage
+from codefuse_lsp.evaluation.bench.typing_suite import Plan, run
 
 PASSAGES = (
     Passage("area", "def area(width, height):\n    ", "\n", "return width * height"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codefuse_lsp.evaluation import library, overhead
+from codefuse_lsp.evaluation.bench import library, overhead
 
 
 async def test_each_part_of_a_request_has_its_figures(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 from codefuse_lsp import config
 from codefuse_lsp.conversations import Conversations
-from codefuse_lsp.evaluation import library
-from codefuse_lsp.evaluation.bench import Figure, Report, figure, machine, until_ready
-from codefuse_lsp.evaluation.editor import Editor
+from codefuse_lsp.evaluation.bench import library
+from codefuse_lsp.evaluation.bench.figure import Figure, Report, figure, machine
+from codefuse_lsp.evaluation.editor import Editor, until_ready
 from codefuse_lsp.evaluation.far_end import ScriptedFarEnd, TricklingFarEnd
 
 TURNS = 10_000
