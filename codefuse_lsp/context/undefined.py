@@ -1,34 +1,40 @@
-"""Names that a function uses and nothing defines: what the code round a cursor still wants.
+"""Names that code below a row uses and nothing defines: what the code round a cursor still wants.
 
-Input: a tree, a row, and the names that hold everywhere in the file. Output: the undefined names of the function round
-the row, or outside of any those of the file, in the order of their first use. Python, whose scopes tell it without
-types (The Python Language Reference, section 4.2); of other languages nothing is said. The order is the text's: what
-only a later line defines counts as undefined, as it is the first time round a loop. Knows nothing of what is done
-about it.
+Input: a tree, a row in it, and the names that hold elsewhere in the file. Output: the undefined names from that row on,
+of the function round it, or outside of any of the whole tree, in the order of their first use. Python, whose scopes
+tell it without types (The Python Language Reference, section 4.2); of other languages nothing is said. The order is the
+text's: what only a later line defines counts as undefined, as it is the first time round a loop. Knows nothing of what
+is done about it.
 """
 
 from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tree_sitter import Node
 
-from codefuse_lsp.context.grammars import nodes, parse
+from codefuse_lsp.context.grammars import nodes, parse_bytes
 
 LANGUAGES = frozenset({"python"})
-MAX_CHARS = 400_000  # of a text; a longer one was made by a machine
+MAX_CHARS = 300_000  # of a text; a longer one was made by a machine
+DEADLINE_S = 0.1  # for a parse of all of it
 MOST_DEEP = 150  # nodes inside each other; what lies deeper is not looked at
-_GIVEN = frozenset({*dir(builtins), "__file__", "__path__", "__class__", "__annotations__", "__builtins__", "_"})
-_STAR_IMPORT = re.compile(r"^[ \t]*from[ \t]+\S+[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
+MOST_NODES = 3_000  # read at a time, some 15 ms
+_OF_CLASSES = {"__qualname__", "__module__", "__annotations__", "__class__"}
+_OF_NOTEBOOKS = {"get_ipython", "display", "In", "Out", "__", "___"}
+_GIVEN = frozenset({*dir(builtins), *_OF_CLASSES, *_OF_NOTEBOOKS, "__file__", "__path__", "__builtins__", "_"})
+# What puts names into a module that nobody can tell by reading it.
+_UNTOLD = re.compile(r"^[ \t]*from[ \t]+\S+[ \t]+import[ \t]*\(?[ \t]*\*|\bglobals\(\)(?:\[|\.)", re.MULTILINE)
+_GLOBAL = re.compile(r"global[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)")
 _IMPORTS = ("import_statement", "import_from_statement", "future_import_statement")
 _COMPREHENSIONS = ("list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression")
 _SCOPES = ("function_definition", "class_definition", "lambda")
 _FOREIGN = ("attribute", "subscript", "call")  # on the left of `=`: nothing is bound
 _CLAUSES = ("for_in_clause", "if_clause")
-_GLOBAL = re.compile(r"^[ \t]+global[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)", re.MULTILINE)
 # Bodies are read behind what their statement uses and binds.
 _BODIES = ("block", "elif_clause", "else_clause", "except_clause", "except_group_clause", "finally_clause")
 # What binds, and the field of it that holds the names.
@@ -38,6 +44,10 @@ _TARGETS = {
     **{"type_alias_statement": "left"},
 }
 _ALL_NAMES = ("global_statement", "nonlocal_statement", "case_pattern", "ERROR")  # of a broken piece no use counts
+_WHOLE = frozenset(
+    {*_IMPORTS, *_SCOPES, *_ALL_NAMES, "type_alias_statement"}
+)  # of what is inside, nothing is bound beside
+_STATEMENTS = re.compile("statement|clause|block|definition|assignment|as_pattern|with_item|pattern|ERROR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +59,35 @@ class Undefined:
     is_called: bool = False
 
 
-def names_everywhere(text: str, language: str) -> frozenset[str] | None:
-    """Return the names that hold in every function of a text; None where there is no telling, as with a star import."""
-    if language not in LANGUAGES or len(text) > MAX_CHARS or _STAR_IMPORT.search(text):
+def has_untold_names(text: str) -> bool:
+    """Return whether names come into a module that it does not tell, as with a star import."""
+    return bool(_UNTOLD.search(text))
+
+
+@lru_cache(maxsize=1)  # between two keystrokes only the region round the cursor changes, and this is of all else
+def names_elsewhere(text: str, language: str) -> frozenset[str] | None:
+    """Return the names that the rest of a file puts everywhere; None where there is no telling or no time for it."""
+    if language not in LANGUAGES or len(text) > MAX_CHARS or has_untold_names(text):
         return None
-    root = parse(text, language)
-    declared = {name.strip() for found in _GLOBAL.findall(text) for name in found.split(",")}
-    return None if root is None else _GIVEN | declared | frozenset(_bound_in(root))
+    source = text.encode("utf-8", "surrogatepass")
+    tree = parse_bytes(source, language, deadline_s=DEADLINE_S)
+    return None if tree is None else _GIVEN | _globals(source) | _texts(_bound_in(tree.root_node, source), source)
 
 
-def undefined_names(root: Node, row: int, everywhere: frozenset[str]) -> list[Undefined]:
-    """Return what is undefined in the outermost function that holds a row, or outside of any in the whole tree."""
-    reader = _Reader()
+def undefined_names(
+    root: Node, source: bytes, row: int, elsewhere: frozenset[str], rows: int = MAX_CHARS
+) -> list[Undefined]:
+    """Return what is undefined in the next rows of the outermost function round a row, or of the tree outside of any.
+
+    A function is round a row if it begins above it.
+    """
+    reader = _Reader(source, row, row + rows)
+    names = reader.names_in(root, elsewhere | _globals(source))
     outer = next((node for node in _around(root, row) if node.type == "function_definition"), None)
-    if outer is not None:
-        reader.read_function(outer, everywhere, 0)
+    if outer is not None and outer.start_point.row < row:
+        reader.read_function(outer, names.ever, 0)
     else:
-        elsewhere = everywhere - frozenset(_bound_in(root))
-        reader.read(root, _Names(set(elsewhere | _GIVEN), everywhere), 0)
+        reader.read(root, names, 0)
     return list(reader.found.values())
 
 
@@ -79,90 +100,109 @@ class _Names:
 
 
 class _Reader:
-    """Reads code in its order and takes down each name that nothing has bound."""
+    """Reads code in its order and takes down each name that nothing has bound.
 
-    def __init__(self) -> None:
+    What ends above the first row is not read again: what it binds is known already.
+    """
+
+    def __init__(self, source: bytes, first: int, stop: int) -> None:
         self.found: dict[str, Undefined] = {}
+        self._source = source
+        self._first, self._stop = first, stop
+        self._visits = 0
 
     def read_function(self, node: Node, around: frozenset[str], deep: int) -> None:
         """Read a function or lambda that names are known round."""
-        parameters = frozenset(_parameters(node))
         body = node.child_by_field_name("body")
-        if body is not None:
-            names = _Names(set(around | parameters), around | parameters | frozenset(_bound_in(body)))
-            self.read(body, names, deep + 1)
+        if body is None:
+            return
+        self.read(body, self.names_in(body, around | _texts(_parameters(node), self._source)), deep + 1)
+
+    def names_in(self, node: Node, around: Set[str]) -> _Names:
+        """Return the names of a scope where reading begins: behind what is bound above the first row."""
+        bound = [(_text(name, self._source), name.start_point.row) for name in _bound_in(node, self._source)]
+        above = {name for name, row in bound if row < self._first}
+        return _Names(above.union(around), frozenset(around).union(name for name, _ in bound))
 
     def read(self, node: Node, names: _Names, deep: int) -> None:
         """Read a piece of code, binding what it binds."""
-        if deep > MOST_DEEP or node.type in ("type", "comment"):  # types may be told before they are there
+        if node.end_point.row < self._first or node.start_point.row >= self._stop:
             return
-        if node.type == "identifier":
+        self._visits += 1
+        if deep > MOST_DEEP or self._visits > MOST_NODES:
+            return
+        kind = node.type
+        if kind == "identifier":
             self._use(node, names)
-        elif node.type == "attribute":
+        elif kind == "attribute":
             self._read_all(node.children[:1], names, deep)
-        elif node.type in _COMPREHENSIONS:
+        elif kind in _COMPREHENSIONS:
             self._read_comprehension(node, names, deep)
-        elif node.type in _SCOPES:
+        elif kind in _SCOPES:
             self._read_scope(node, names, deep)
-        else:
-            self._read_statement(node, names, deep)
+        elif node.named_child_count and kind != "type":  # types may be told before they are there
+            self._read_statement(node, kind, names, deep)
 
     def _read_all(self, children: list[Node], names: _Names, deep: int) -> None:
         for child in children:
             self.read(child, names, deep + 1)
 
-    def _read_statement(self, node: Node, names: _Names, deep: int) -> None:
+    def _read_statement(self, node: Node, kind: str, names: _Names, deep: int) -> None:
         """Read what a node uses, then bind what it binds, then read the bodies that stand behind."""
-        if node.type in _ALL_NAMES or node.type in _IMPORTS:
-            names.so_far.update(_bound_by(node))
+        if kind in _ALL_NAMES or kind in _IMPORTS:
+            names.so_far.update(_texts(_bound_by(node), self._source))
             return
-        target = node.child_by_field_name(_TARGETS.get(node.type, ""))
-        if node.type == "keyword_argument":
-            target = node.child_by_field_name("name")
-        children = [child for child in node.named_children if target is None or child != target]
-        if node.type == "conditional_expression":
+        field = "name" if kind == "keyword_argument" else _TARGETS.get(kind)
+        target = node.child_by_field_name(field) if field else None
+        children = node.named_children
+        if target is not None:
+            children = [child for child in children if child != target]
+        if kind == "conditional_expression":
             children[:2] = children[1::-1]  # the condition comes first
-        bodies = [child for child in children if child.type in _BODIES]
-        self._read_all([child for child in children if child not in bodies], names, deep)
-        if target is not None and node.type != "keyword_argument":
+        kinds = [child.type for child in children]
+        self._read_all([child for child, of in zip(children, kinds, strict=True) if of not in _BODIES], names, deep)
+        if target is not None and kind != "keyword_argument":
             self._bind(target, names, deep)
-        self._read_all(bodies, names, deep)
+        self._read_all([child for child, of in zip(children, kinds, strict=True) if of in _BODIES], names, deep)
 
     def _bind(self, target: Node, names: _Names, deep: int) -> None:
         """Bind the names of a target, and read what it only mentions, as the list of `names[0] = x`."""
-        if target.type in _FOREIGN:
-            self.read(target, names, deep + 1)
-        elif target.type == "identifier":
-            names.so_far.add(_text(target))
-        elif deep < MOST_DEEP:
-            for child in target.named_children:
-                self._bind(child, names, deep + 1)
+        waiting = [target]
+        while waiting:
+            node = waiting.pop()
+            if node.type == "identifier":
+                names.so_far.add(_text(node, self._source))
+            elif node.type in _FOREIGN:
+                self.read(node, names, deep + 1)
+            else:
+                waiting += reversed(node.named_children)
 
     def _read_comprehension(self, node: Node, names: _Names, deep: int) -> None:
         clauses = [child for child in node.named_children if child.type in _CLAUSES]
-        before = set(names.so_far)
-        self._read_all(clauses, names, deep)
-        own = {name for clause in clauses for name in _bound_by(clause)} - before
-        self._read_all([child for child in node.named_children if child not in clauses], names, deep)
+        targets = (name for clause in clauses if clause.type == "for_in_clause" for name in _bound_by(clause))
+        own = _texts(targets, self._source)
+        inside = _Names(names.so_far, names.ever | own)  # what `:=` binds in it is bound outside of it, too
+        own -= names.so_far
+        self._read_all(clauses, inside, deep)
+        self._read_all([child for child in node.named_children if child.type not in _CLAUSES], inside, deep)
         names.so_far.difference_update(own)
 
     def _read_scope(self, node: Node, names: _Names, deep: int) -> None:
-        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-        parameters = node.child_by_field_name("parameters")
+        body, parameters = node.child_by_field_name("body"), node.child_by_field_name("parameters")
         if parameters is not None:
             values = (child.child_by_field_name("value") for child in parameters.named_children)
             self._read_all([value for value in values if value is not None], names, deep)
+        names.so_far.update(_texts(_type_parameters(node), self._source))
         if (superclasses := node.child_by_field_name("superclasses")) is not None:
             self.read(superclasses, names, deep + 1)
-        if name is not None:
-            names.so_far.add(_text(name))
+        names.so_far.update(_texts(_bound_by(node), self._source))
         if node.type != "class_definition":
             self.read_function(node, names.ever, deep + 1)
         elif body is not None:
-            self.read(body, _Names(set(names.so_far), names.ever), deep + 1)
+            self.read(body, replace(self.names_in(body, names.so_far), ever=names.ever), deep + 1)
 
     def _use(self, node: Node, names: _Names) -> None:
-        name = _text(node)
+        name = _text(node, self._source)
         if name in names.so_far or name in self.found:
             return
         around = node.parent
@@ -182,50 +222,76 @@ def _last_row(node: Node) -> int:
     return node.end_point.row - (node.end_point.column == 0 and node.end_point.row > node.start_point.row)
 
 
-def _bound_in(node: Node) -> Iterator[str]:
+def _globals(source: bytes) -> set[str]:
+    """Return the names that functions declare to be everybody's."""
+    if b"global" not in source:
+        return set()
+    found = _GLOBAL.findall(source.decode("utf-8", "surrogatepass"))
+    return {name.strip() for names in found for name in names.split(",")}
+
+
+def _bound_in(node: Node, source: bytes) -> Iterator[Node]:
     """Yield the names that are bound anywhere in the scope that a node is of, not those of scopes inside."""
-    waiting = [(node, 0)]
+    has_walrus = source.find(b":=", node.start_byte, node.end_byte) >= 0  # else expressions bind nothing
+    waiting = [node]
     while waiting:
-        node, deep = waiting.pop()
-        yield from _bound_by(node)
-        if deep <= MOST_DEEP and node.type not in _IMPORTS:
-            inner = [child for child in node.named_children if child.type not in _COMPREHENSIONS]
-            scopes = [child for child in inner if child.type in _SCOPES]
-            for scope in scopes:
-                yield from _bound_by(scope)
-            waiting += [(child, deep + 1) for child in inner if child not in scopes]
+        node = waiting.pop()
+        kind = node.type
+        if kind != "for_in_clause":  # which binds in its comprehension only
+            yield from _bound_by(node)
+        if kind not in _WHOLE:
+            waiting += [child for child in node.named_children if has_walrus or _STATEMENTS.search(child.type)]
 
 
-def _bound_by(node: Node) -> Iterator[str]:
+def _bound_by(node: Node) -> Iterator[Node]:
     """Yield the names that a node itself binds."""
-    if node.type in _ALL_NAMES:
-        yield from (_text(name) for name in nodes(node) if name.type == "identifier")
-    elif node.type in _IMPORTS:
+    kind = node.type
+    if kind in _ALL_NAMES:
+        yield from _identifiers(node)
+    elif kind in _IMPORTS:
         for imported in node.children_by_field_name("name"):
-            named = imported.child_by_field_name("alias") or imported.named_child(0) or imported
-            yield _text(named).partition(".")[0]
-    elif (target := node.child_by_field_name(_TARGETS.get(node.type, ""))) is not None:
+            yield imported.child_by_field_name("alias") or imported.named_child(0) or imported
+    elif (field := _TARGETS.get(kind)) and (target := node.child_by_field_name(field)) is not None:
         yield from _names_of(target)
-    elif node.type == "as_pattern" and node.named_children:  # of a `case`
-        yield _text(node.named_children[-1])
+        yield from _type_parameters(node)
+    elif kind == "as_pattern" and node.named_children:  # of a `case`
+        yield node.named_children[-1]
 
 
-def _names_of(target: Node) -> Iterator[str]:
-    if target.type == "identifier":
-        yield _text(target)
-    elif target.type not in _FOREIGN:
-        for child in target.named_children:
-            yield from _names_of(child)
+def _names_of(target: Node) -> Iterator[Node]:
+    waiting = [target]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "identifier":
+            yield node
+        elif node.type not in _FOREIGN:
+            waiting += node.named_children
 
 
-def _parameters(function: Node) -> Iterator[str]:
+def _identifiers(node: Node) -> Iterator[Node]:
+    return (name for name in nodes(node) if name.type == "identifier")
+
+
+def _parameters(function: Node) -> Iterator[Node]:
     parameters = function.child_by_field_name("parameters")
     for parameter in [] if parameters is None else parameters.named_children:
         name = parameter.child_by_field_name("name")
         if name is None and parameter.type == "typed_parameter":
             name = parameter.named_child(0)
         yield from _names_of(name or parameter)
+    yield from _type_parameters(function)
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "surrogatepass")
+def _type_parameters(node: Node) -> Iterator[Node]:
+    """Yield the names in the brackets of `def name[T](...)`, which are taken to hold round it, too."""
+    found = node.child_by_field_name("type_parameters")
+    return iter(()) if found is None else _identifiers(found)
+
+
+def _texts(names: Iterable[Node], source: bytes) -> set[str]:
+    """Return names as they are spelt; a node's own `text` takes 20 µs of a tree that was parsed piece by piece."""
+    return {_text(name, source) for name in names}
+
+
+def _text(name: Node, source: bytes) -> str:
+    return source[name.start_byte : name.end_byte].decode("utf-8", "surrogatepass")

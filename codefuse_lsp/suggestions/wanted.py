@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from codefuse_lsp.context.blocks import body_below
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.trees import SyntaxAt
-from codefuse_lsp.context.undefined import Undefined, names_everywhere, undefined_names
+from codefuse_lsp.context.undefined import Undefined, has_untold_names, names_elsewhere, undefined_names
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.filters.indentation import Style, style_of
 from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, depth, line_above, lines_below, opens_block
 
 MOST_BEGINNINGS = 2
+MOST_ROWS = 60  # below the cursor that are looked at
 MOST_NAMES = 4  # that one line is to define; where more are undefined, more than a line is missing
 _ANY_HEADER, _ANY_STATEMENT = "if True:", "pass"  # stand for the missing line, so that what is below can be parsed
+_FILLERS = ("pass_statement", "if_statement", "assignment")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _LEAVES = re.compile(r"\s*(?:return|raise|break|continue)\b")  # nothing stands below it at its depth
 
@@ -32,43 +34,68 @@ class Wanted:
     """The names that the code below a cursor uses and nothing defines, and how an answer might define them."""
 
     beginnings: tuple[str, ...]  # of what follows the cursor, the likeliest first
-    undefined: int  # names of the function, while the line is missing
+    undefined: int  # names in the rows below, while the line is missing
     syntax: SyntaxAt
-    everywhere: frozenset[str]
+    elsewhere: frozenset[str]
 
     def left_by(self, text: str, replaces: int = 0) -> int:
-        """Return how many names of the function are undefined with a text at the cursor."""
-        stop = self.syntax.cursor + len(self._right[:replaces].encode("utf-8", "surrogatepass"))
+        """Return how many names are undefined in a text at the cursor and in the rows below it."""
+        right = self.syntax.source[self.syntax.cursor :][: 4 * replaces].decode("utf-8", "ignore")[:replaces]
+        stop = self.syntax.cursor + len(right.encode())
         new = self.syntax.edited(self.syntax.cursor, stop, text.encode("utf-8", "surrogatepass"))
-        return self.undefined if new is None else len(undefined_names(new.root, _row(self.syntax), self.everywhere))
+        if new is None:
+            return self.undefined
+        rows = MOST_ROWS + text.count("\n")
+        return len(undefined_names(new.root, new.source, _row(self.syntax), self.elsewhere, rows))
 
-    @property
-    def _right(self) -> str:
-        return self.syntax.source[self.syntax.cursor :].decode("utf-8", "surrogatepass")
 
-
-def wanted_at(asked: Asked, syntax: SyntaxAt | None) -> Wanted | None:
+def wanted_at(asked: Asked, syntax: SyntaxAt | None, readable: str | None = None) -> Wanted | None:
     """Return what is wanted at a cursor with nothing right of it on its line; None where nobody can tell.
 
-    `syntax` is the tree of as much of the document as was parsed.
+    `syntax` is the tree of as much of the document as was parsed, `readable` the code below the cursor as far as a
+    model may read it, if that is not all: names of other code are not told.
     """
     context = asked.context
-    if syntax is None or not context.at_line_end:
+    if syntax is None or not context.at_line_end or (elsewhere := _elsewhere(asked, syntax)) is None:
         return None
-    gap = _gap(context)
-    filler = gap.indent + gap.filler
-    whole = "".join((*asked.lines[: asked.line], f"{filler}\n", *asked.lines[asked.line + 1 :]))
-    if (everywhere := names_everywhere(whole, context.language)) is None:
+    gap, row = _gap(context), _row(syntax)
+    around = _with_line(syntax, gap.indent + gap.filler)
+    if around is None or not _is_statement(around, gap.filler):
         return None
-    if (around := _with_line(syntax, filler)) is None:
-        return None
-    row = _row(syntax)
-    undefined = undefined_names(around.root, row, everywhere)
-    below = [name for name in undefined if name.row > row]
+    undefined = undefined_names(around.root, around.source, row, elsewhere, MOST_ROWS)
+    told = set(re.findall(r"\w+", context.suffix if readable is None else readable))
+    below = [name for name in undefined if name.row > row and name.name in told]
     begun = context.line_prefix
     lines = [gap.indent + line for line in _lines(below, gap, row)] if len(below) <= MOST_NAMES else []
     beginnings = [line[len(begun) :] for line in lines if line.startswith(begun) and line != begun]
-    return Wanted(tuple(beginnings[:MOST_BEGINNINGS]), len(undefined), syntax, everywhere)
+    return Wanted(tuple(beginnings[:MOST_BEGINNINGS]), len(undefined), syntax, elsewhere)
+
+
+def _elsewhere(asked: Asked, syntax: SyntaxAt) -> frozenset[str] | None:
+    """Return the names that hold everywhere and stand outside of the tree; None where the tree begins amid a statement.
+
+    Or amid a line, as where one is too long to be parsed whole.
+    """
+    lines, source = asked.lines, syntax.source
+    first = asked.line - _row(syntax)
+    blank = source[: len(source) - len(source.lstrip())]
+    if first < 0 or has_untold_names(source.decode("utf-8", "replace")) or (blank and not blank.endswith(b"\n")):
+        return None
+    if not source.startswith("".join(lines[first : first + 1]).encode("utf-8", "surrogatepass")):
+        return None
+    stop = first + source.count(b"\n") + (not source.endswith(b"\n"))
+    return names_elsewhere("".join((*lines[:first], *lines[stop:])), asked.context.language)
+
+
+def _is_statement(around: SyntaxAt, filler: str) -> bool:
+    """Return whether what stands in for the missing line was read as a line of code, and not amid brackets or text."""
+    start = around.cursor - len(filler)
+    node = around.root.descendant_for_byte_range(start, start + 1)
+    if node is None or node.parent is None or node.parent.type not in _FILLERS:
+        return False
+    while node is not None and node.type not in ("ERROR", "string"):
+        node = node.parent
+    return node is None
 
 
 @dataclass(frozen=True, slots=True)
