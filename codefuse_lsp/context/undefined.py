@@ -126,7 +126,7 @@ class _Reader:
 
     def read(self, node: Node, names: _Names, deep: int) -> None:
         """Read a piece of code, binding what it binds."""
-        if node.end_point.row < self._first or node.start_point.row >= self._stop:
+        if node.end_point.row < self._first:
             return
         self._visits += 1
         if deep > MOST_DEEP or self._visits > MOST_NODES:
@@ -155,6 +155,8 @@ class _Reader:
         field = "name" if kind == "keyword_argument" else _TARGETS.get(kind)
         target = node.child_by_field_name(field) if field else None
         children = node.named_children
+        if kind in ("block", "module"):
+            children = [child for child in children if child.start_point.row < self._stop]
         if target is not None:
             children = [child for child in children if child != target]
         if kind == "conditional_expression":

@@ -185,11 +185,15 @@ async def others(
 
 
 def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], skip: int) -> list[Question]:
-    """Return questions whose answers have to begin otherwise: as is wanted below, and as the model might have."""
+    """Return questions whose answers have to begin otherwise: as is wanted below, and as the model might have.
+
+    How probable the former are, nobody has told: unless the code below is asked, others that do as well go before them.
+    """
     question, request = greedy.question, replace(greedy.question.request, document="")
     if not (ways := other_ways(greedy)) and not beginnings:  # nobody told the other words
         return [replace(question, request=replace(request, temperature=WARMTH))] * number
-    begun = [(request.heal + beginning[:-1], beginning[-1], 0.0) for beginning in beginnings]
+    whole = [request.heal + beginning for beginning in beginnings]
+    begun = [(text[:-1], text[-1], -math.inf) for text in whole if escape(text, question.tags) == text]
     return [
         replace(
             question,

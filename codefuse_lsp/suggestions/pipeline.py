@@ -67,8 +67,7 @@ class Suggester:
         log: RequestLog | None = None,
         parts: Parts | None = None,
     ) -> None:
-        self.trace = trace
-        self.estimate = TokenEstimate()
+        self.trace, self.estimate = trace, TokenEstimate()
         self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
         self._settings = settings
         self.records = Records(trace, log or RequestLog(None))
@@ -209,7 +208,8 @@ class Suggester:
         self, shown: Outcome, stream: Stream, prepared: Prepared, asked: Asked, account: Account, until: float
     ) -> Outcome:
         """Return the best of an answer and others, where it is worth while, with two beside it where the user asked."""
-        wanted = await self._in_thread(wanted_at, asked, prepared.syntax) if stream.question.candidates > 1 else None
+        syntax = prepared.syntax if stream.question.candidates > 1 else None
+        wanted = await self._in_thread(wanted_at, asked, syntax, prepared.shown.context.suffix)
 
         async def fit(text: str, place: Place) -> Weighed:
             return await self._in_thread(weighed, text, place, prepared.syntax, wanted)

@@ -17,15 +17,19 @@ from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.trees import SyntaxAt
 from codefuse_lsp.context.undefined import Undefined, has_untold_names, names_elsewhere, undefined_names
 from codefuse_lsp.suggestions.asked import Asked
+from codefuse_lsp.suggestions.filters.brackets import PAIRS, scan
 from codefuse_lsp.suggestions.filters.indentation import Style, style_of
-from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, depth, line_above, lines_below, opens_block
+from codefuse_lsp.suggestions.filters.place import TAB_COLUMNS, depth, is_comment, line_above, lines_below, opens_block
 
 MOST_BEGINNINGS = 2
 MOST_ROWS = 60  # below the cursor that are looked at
 MOST_NAMES = 4  # that one line is to define; where more are undefined, more than a line is missing
-_ANY_HEADER, _ANY_STATEMENT = "if True:", "pass"  # stand for the missing line, so that what is below can be parsed
-_FILLERS = ("pass_statement", "if_statement", "assignment")
-_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_FILLERS = ("pass_statement", "if_statement", "try_statement", "function_definition", "assignment")
+_HANDLERS = ("except", "finally")
+_HOLDERS = re.compile(r"module|ERROR|block|\w+_definition|\w+_clause|(?:if|for|while|with|try|match)_statement")
+_COUNTERS = ("i", "j", "n", "idx", "index", "number", "k", "key", "name")  # stand before what they count or name
+_FIRST_PARAMETERS = ("self", "cls")
+_ASYNC = re.compile(r"\bawait\b|\basync\s+(?:for|with)\b")
 _LEAVES = re.compile(r"\s*(?:return|raise|break|continue)\b")  # nothing stands below it at its depth
 
 
@@ -59,8 +63,9 @@ def wanted_at(asked: Asked, syntax: SyntaxAt | None, readable: str | None = None
     if syntax is None or not context.at_line_end or (elsewhere := _elsewhere(asked, syntax)) is None:
         return None
     gap, row = _gap(context), _row(syntax)
-    around = _with_line(syntax, gap.indent + gap.filler)
-    if around is None or not _is_statement(around, gap.filler):
+    if _is_amid_statement(syntax) or (around := _with_line(syntax, gap.indent + gap.filler)) is None:
+        return None
+    if not _is_whole(around, gap.filler):
         return None
     undefined = undefined_names(around.root, around.source, row, elsewhere, MOST_ROWS)
     told = set(re.findall(r"\w+", context.suffix if readable is None else readable))
@@ -79,7 +84,9 @@ def _elsewhere(asked: Asked, syntax: SyntaxAt) -> frozenset[str] | None:
     lines, source = asked.lines, syntax.source
     first = asked.line - _row(syntax)
     blank = source[: len(source) - len(source.lstrip())]
-    if first < 0 or has_untold_names(source.decode("utf-8", "replace")) or (blank and not blank.endswith(b"\n")):
+    if first < 0 or has_untold_names(source.decode("utf-8", "replace")):
+        return None
+    if first != asked.line and blank and not blank.endswith(b"\n"):
         return None
     if not source.startswith("".join(lines[first : first + 1]).encode("utf-8", "surrogatepass")):
         return None
@@ -87,15 +94,24 @@ def _elsewhere(asked: Asked, syntax: SyntaxAt) -> frozenset[str] | None:
     return names_elsewhere("".join((*lines[:first], *lines[stop:])), asked.context.language)
 
 
-def _is_statement(around: SyntaxAt, filler: str) -> bool:
-    """Return whether what stands in for the missing line was read as a line of code, and not amid brackets or text."""
+def _is_amid_statement(syntax: SyntaxAt) -> bool:
+    """Return whether the cursor's line is one of the inner lines of a statement or a string."""
+    start, source = syntax.source.rfind(b"\n", 0, syntax.cursor) + 1, syntax.source
+    end = source.find(b"\n", syntax.cursor) + 1 or len(source)
+    node = syntax.root.descendant_for_byte_range(syntax.cursor, syntax.cursor)
+    while node is not None:
+        if node.start_byte < start and node.end_byte > end and not _HOLDERS.fullmatch(node.type):
+            return True
+        node = node.parent
+    return False
+
+
+def _is_whole(around: SyntaxAt, filler: str) -> bool:
+    """Return whether nothing is wrong with what stands in for the missing line, nor with the code round it."""
     start = around.cursor - len(filler)
     node = around.root.descendant_for_byte_range(start, start + 1)
-    if node is None or node.parent is None or node.parent.type not in _FILLERS:
-        return False
-    while node is not None and node.type not in ("ERROR", "string"):
-        node = node.parent
-    return node is None
+    is_statement = node is not None and node.parent is not None and node.parent.type in _FILLERS
+    return is_statement and not around.root.has_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +119,57 @@ class _Gap:
     """Where the missing line stands, and what it has to open: so many rows below that stand deeper."""
 
     indent: str
-    rows: int
-    bracket: str = ""  # that it opens, where one is closed below those rows
-    is_after_if: bool = False
+    rows: int = 0
+    brackets: str = ""  # that it opens and those rows close, the outermost first
+    above: str = ""  # the word with which a statement begins that has its body between it and the cursor
+    below: str = ""  # the word with which the line below those rows begins
+    body: str = ""  # the word with which those rows begin
+    is_async: bool = False  # what is in those rows
+    is_decorated: bool = False
+    is_function: bool = False  # so they are a function's or a class's, for where they stand
+    is_among_imports: bool = False
 
     @property
     def filler(self) -> str:
         """Any line that leads on to what is below."""
-        return f"_ = {self.bracket}" if self.bracket else _ANY_HEADER if self.rows else _ANY_STATEMENT
+        if self.brackets:
+            return f"_ = {self.brackets.replace('(', '_(')}"
+        if not self.rows:
+            return "pass"
+        return "try:" if self.below in _HANDLERS else "def _():" if self.is_decorated else "if True:"
 
 
 def _gap(context: CursorContext) -> _Gap:
     indent = context.indent if context.line_prefix else _indent_of_missing(context)
     if not body_below(context, indent + "."):
-        return _Gap(indent, 0)
-    rows = context.suffix.split("\n")[1:]
-    ends = (n for n, row in enumerate(rows) if row.strip() and depth(row) <= depth(indent + "."))
-    count = next(ends, len(rows))
-    bracket = _BRACKETS.get(rows[count].strip()[:1], "") if count < len(rows) else ""
-    return _Gap(indent, count, bracket, _is_after_if(context, indent))
+        near = (line_above(context), *lines_below(context))
+        return _Gap(indent, is_among_imports=any(line.startswith(("import ", "from ")) for line in near))
+    rows, own = context.suffix.split("\n")[1:], depth(indent + ".")
+    count = next((n for n, row in enumerate(rows) if row.strip() and depth(row) <= own), len(rows))
+    closed = scan("\n".join(rows[: count + 1])).closed
+    above, beside, outer = (_nearest_above(context, deep) for deep in (sys.maxsize, own, own - 1))
+    is_decorated = beside == above and beside.lstrip().startswith("@")
+    return _Gap(
+        indent,
+        count,
+        brackets="".join(PAIRS[mark] for mark in reversed(closed) if mark in PAIRS),
+        above=_word(beside) if depth(beside) == own < depth(above) else "",
+        below=_word("".join(row for row in rows[count : count + 1] if depth(row) == own)),
+        body=_word(next(iter(lines_below(context)), "")),
+        is_async=any(_ASYNC.search(row) for row in rows[:count]),
+        is_decorated=is_decorated,
+        is_function=is_decorated or _word(outer) == "class" or (not own and any(map(_LEAVES.match, rows[:count]))),
+    )
 
 
-def _is_after_if(context: CursorContext, indent: str) -> bool:
-    """Return whether the nearest line above that stands no deeper is an `if` at the same depth, with its body below."""
-    lines = [line for line in context.prefix.split("\n")[:-1] if line.strip()]
-    while lines and depth(lines[-1]) > depth(indent + "."):
-        lines.pop()
-    return bool(lines) and lines[-1] != line_above(context) and bool(re.match(rf"{indent}(?:if|elif)\b", lines[-1]))
+def _nearest_above(context: CursorContext, most_deep: int) -> str:
+    """Return the nearest line of code above that stands no deeper; '' where there is none."""
+    lines = (line for line in reversed(context.prefix.split("\n")[:-1]) if line.strip() and depth(line) <= most_deep)
+    return next((line for line in lines if not is_comment(line, context.language)), "")
+
+
+def _word(line: str) -> str:
+    return "".join(re.findall(r"^\s*(\w+)", line))
 
 
 def _indent_of_missing(context: CursorContext) -> str:
@@ -147,26 +187,64 @@ def _indent_of_missing(context: CursorContext) -> str:
 
 def _lines(below: list[Undefined], gap: _Gap, row: int) -> list[str]:
     """Return how lines may begin that define names, the likeliest first."""
-    names = [name.name for name in below if not name.is_called]
-    if gap.bracket:
-        return [f"{name} = {gap.bracket}" for name in names]
-    if not gap.rows:
-        imports = [f"import {name}" for name in names if name in sys.stdlib_module_names]
-        return imports + _each([name for name in names if name not in sys.stdlib_module_names], "{} = ")
     inside = [name.name for name in below if name.row <= row + gap.rows and not name.is_called]
-    called = [name.name for name in below if name.is_called and name.row > row + gap.rows]
-    return [f"def {name}({', '.join(inside)})" for name in called] + _each(inside, "for {} in ") or _headers(gap)
+    behind = [name for name in below if name.row > row + gap.rows and name.name not in _FIRST_PARAMETERS]
+    values = [name.name for name in behind if not name.is_called]
+    if gap.brackets:
+        opener = gap.brackets[0] if gap.brackets[0] != "(" else ""  # a call's stands behind its function
+        return [f"{name} = {opener}" for name in values]
+    if not gap.rows:
+        return _imports(behind) if gap.is_among_imports else _assignments(values, gap)
+    if clauses := _clauses(gap):
+        return clauses
+    named = _definitions(inside, behind, gap)
+    if gap.is_function or any(name in inside for name in _FIRST_PARAMETERS):
+        return [*named[:1], "async def " if gap.is_async else "def "]
+    others = ["class ", "if "] if gap.body == "def" else ["if ", "while "]
+    return named + _loops(inside) or others
 
 
-def _headers(gap: _Gap) -> list[str]:
-    """Return how a line may begin that opens a body and defines nothing."""
-    return ["else:", "if "] if gap.is_after_if else ["if ", "while "]
+def _assignments(names: list[str], gap: _Gap) -> list[str]:
+    modules = [name for name in names if name in sys.stdlib_module_names]
+    classes = [name for name in names if name[0].isupper() and not name.isupper()]
+    values = [name for name in names if name not in classes and (gap.indent or name not in modules)]
+    return [f"import {name}" for name in modules] + _each(values, "{} = ") + ["from "] * bool(classes)
+
+
+def _imports(names: list[Undefined]) -> list[str]:
+    modules = [f"import {name.name}" for name in names if name.name in sys.stdlib_module_names]
+    return [*modules, "from ", "import "] if names else []
+
+
+def _clauses(gap: _Gap) -> list[str]:
+    """Return how a line may begin that goes on with the statement above, or begins the one that goes on below."""
+    if gap.above in ("try", "except"):
+        return ["except ", "finally:" if gap.above == "try" else "else:"]
+    if gap.below in _HANDLERS:
+        return ["try:"]
+    if gap.above in ("if", "elif"):
+        return ["elif ", "if "] if gap.below in ("elif", "else") else ["else:", "if "]
+    return []
+
+
+def _definitions(inside: list[str], behind: list[Undefined], gap: _Gap) -> list[str]:
+    """Return how a line may begin that names a body, which is used below, with the names that it uses as parameters."""
+    begin = "async def" if gap.is_async else "def"
+    return [
+        f"class {name.name}" if name.name[0].isupper() else f"{begin} {name.name}({', '.join(inside)})"
+        for name in sorted(behind, key=lambda name: not name.is_called)
+    ]
+
+
+def _loops(inside: list[str]) -> list[str]:
+    names = sorted(inside, key=lambda name: name not in _COUNTERS)
+    return [*_each(names, "for {} in "), "with "] if names else []
 
 
 def _each(names: list[str], line: str) -> list[str]:
-    """Return a line for the first two names together, where there are two, and one for each alone."""
-    both = [", ".join(names[:2])] if len(names) > 1 else []
-    return [line.format(some) for some in both + names]
+    """Return a line for all names together, and one for each alone."""
+    together = [", ".join(names)] if len(names) > 1 else []
+    return [line.format(some) for some in together + names]
 
 
 def _with_line(syntax: SyntaxAt, line: str) -> SyntaxAt | None:

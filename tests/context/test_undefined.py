@@ -116,6 +116,13 @@ def test_only_what_is_used_from_a_row_on_and_not_too_far_below_it_is_told() -> N
     assert [name.name for name in told] == ["d", "h"]
 
 
+def test_a_statement_that_is_begun_is_read_to_its_end() -> None:
+    text = function("x = [\n    y\n    for y in a\n    if z\n]\nprint(b)")
+    root, elsewhere = parse(text, "python"), names_elsewhere("", "python")
+    assert root is not None and elsewhere is not None
+    assert [name.name for name in undefined_names(root, text.encode(), 1, elsewhere, rows=2)] == ["z"]
+
+
 def test_no_more_of_a_function_is_read_than_there_is_time_for() -> None:
     text = function("\n".join(["print(a)"] * MOST_NODES) + "\nreturn b")
     assert undefined(text) == [] and undefined(text, MOST_NODES) == ["b"]

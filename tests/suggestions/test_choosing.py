@@ -150,6 +150,20 @@ async def test_answers_begin_as_is_wanted_below_before_they_begin_as_the_model_m
     assert asked == [("def area(w, h):\n    c =", " "), ("def area(w, h):\n    ", "b")]
 
 
+async def test_where_nobody_judges_a_wanted_beginning_goes_before_none_that_does_as_well() -> None:
+    model = Model({"\n    ": "a = w", " ": "w: a = h", "b": " = w"}, {})
+    asked = replace(question(), following="")
+    assert await choose(model, 2, asked, wanted=wants("if ")) == ["a = w", "b = w", "if w: a = h"]
+    model = Model({"\n    ": "a = w", " ": "w * h", "b": " = w"}, {})
+    assert await choose(model, 2, asked, fit_a_definition_of_c, wants("c = ")) == ["c = w * h", "a = w", "b = w"]
+
+
+async def test_a_wanted_beginning_never_spells_a_tag() -> None:
+    model = Model({"\n    ": "a = w", "b": " = w"}, {" = ": -1.0})
+    await choose(model, 2, replace(question(), tags=("ass",)), wanted=wants("class A"))
+    assert not any("ass" in request.prompt + request.heal for request in model.asked)
+
+
 async def test_of_several_that_define_what_is_wanted_below_the_most_probable_is_the_first() -> None:
     model = Model({"\n    ": "c = h", " ": "w * h"}, {"c = h": -1.0, "c = w * h": -9.0})
     assert await choose(model, 1, fit=fit_a_definition_of_c, wanted=wants("c = ")) == ["c = h", "c = w * h"]
