@@ -123,10 +123,10 @@ class _Gap:
     brackets: str = ""  # that it opens and those rows close, the outermost first
     above: str = ""  # the word with which a statement begins that has its body between it and the cursor
     below: str = ""  # the word with which the line below those rows begins
-    body: str = ""  # the word with which those rows begin
     is_async: bool = False  # what is in those rows
+    has_definitions: bool = False  # are in those rows, none of them deeper than the first
     is_decorated: bool = False
-    is_function: bool = False  # so they are a function's or a class's, for where they stand
+    is_function: bool = False  # whose body those rows must be
     is_among_imports: bool = False
 
     @property
@@ -146,19 +146,21 @@ def _gap(context: CursorContext) -> _Gap:
         return _Gap(indent, is_among_imports=any(line.startswith(("import ", "from ")) for line in near))
     rows, own = context.suffix.split("\n")[1:], depth(indent + ".")
     count = next((n for n, row in enumerate(rows) if row.strip() and depth(row) <= own), len(rows))
-    closed = scan("\n".join(rows[: count + 1])).closed
+    closed, inner = scan("\n".join(rows[: count + 1])).closed, depth(next(iter(lines_below(context)), ""))
     above, beside, outer = (_nearest_above(context, deep) for deep in (sys.maxsize, own, own - 1))
     is_decorated = beside == above and beside.lstrip().startswith("@")
+    has_definitions = any(depth(row) == inner and _word(row) in ("def", "class", "async") for row in rows[:count])
+    returns = not own and not has_definitions and any(_word(row) in ("return", "yield") for row in rows[:count])
     return _Gap(
         indent,
         count,
         brackets="".join(PAIRS[mark] for mark in reversed(closed) if mark in PAIRS),
         above=_word(beside) if depth(beside) == own < depth(above) else "",
         below=_word("".join(row for row in rows[count : count + 1] if depth(row) == own)),
-        body=_word(next(iter(lines_below(context)), "")),
         is_async=any(_ASYNC.search(row) for row in rows[:count]),
+        has_definitions=has_definitions,
         is_decorated=is_decorated,
-        is_function=is_decorated or _word(outer) == "class" or (not own and any(map(_LEAVES.match, rows[:count]))),
+        is_function=is_decorated or returns or _word(outer) == "class",
     )
 
 
@@ -200,7 +202,7 @@ def _lines(below: list[Undefined], gap: _Gap, row: int) -> list[str]:
     named = _definitions(inside, behind, gap)
     if gap.is_function or any(name in inside for name in _FIRST_PARAMETERS):
         return [*named[:1], "async def " if gap.is_async else "def "]
-    others = ["class ", "if "] if gap.body == "def" else ["if ", "while "]
+    others = ["class ", "if "] if gap.has_definitions else ["if ", "while "]
     return named + _loops(inside) or others
 
 

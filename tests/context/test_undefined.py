@@ -161,29 +161,9 @@ def _undefined_anywhere(text: str) -> set[str]:
 
 PIECES = st.sampled_from(
     [
-        *(
-            "a",
-            "b",
-            "\n    ",
-            "\n        ",
-            "\n",
-            " ",
-            ":",
-            ",",
-            ".",
-            "=",
-            ":=",
-            "+=",
-            "(",
-            ")",
-            "[",
-            "]",
-            "{",
-            "}",
-            "'",
-        ),
+        *("a", "b", " ", "\n", "\n    ", "\n        ", *":,.=()[]{}'", ":=", "+=", "f'"),
         *("for ", " in ", "if ", "else", "try", "except ", "with ", " as ", "import ", "class ", "match ", "case "),
-        *("lambda ", "def ", "global ", "del ", "nonlocal ", "f'"),
+        *("lambda ", "def ", "global ", "del ", "nonlocal "),
     ]
 )
 

@@ -64,6 +64,8 @@ def beginnings(document: str) -> list[str]:
         ("def f(a):\n    @a\n    │\n        print(b)\n    return g(a)\n", ["def g(b)", "def "]),
         ("│\n    def f(self):\n        pass\n", ["class ", "if "]),
         ("│\n    def f(self):\n        pass\nA().f()\n", ["class A"]),
+        ('import a\n│\n    """Text."""\n\n    def f(self):\n        return 1\n', ["class ", "if "]),
+        ("import a\n│\n    raise SystemExit\n", ["if ", "while "]),
         ("def f(a):\n    │\n          key=b,\n          c=a)\n    return d\n", ["d = "]),
         ("def f(a):\n    │\n        [a, b],\n    ]\n    return d\n", ["d = ["]),
         ("def f(a):\n    │\n        a,\n    )\n    return a\n", []),
