@@ -189,7 +189,7 @@ def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], ski
     question, request = greedy.question, replace(greedy.question.request, document="")
     if not (ways := other_ways(greedy)) and not beginnings:  # nobody told the other words
         return [replace(question, request=replace(request, temperature=WARMTH))] * number
-    begun = [(request.heal + beginning[:-1], beginning[-1], 0.0) for beginning in beginnings]
+    begun = [(*_parted(request.heal + beginning), 0.0) for beginning in beginnings]
     return [
         replace(
             question,
@@ -199,6 +199,12 @@ def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], ski
         )
         for before, text, logprob in (begun + ways[skip:])[:number]
     ]
+
+
+def _parted(beginning: str) -> tuple[str, str]:
+    """Return the beginning of an answer in two, where a token begins: most do with the blank before their word."""
+    start = max(beginning.rfind(" "), beginning.rfind("\t"), beginning.rfind("\n"), 0)
+    return beginning[:start], beginning[start:]
 
 
 async def log_probability(
