@@ -96,9 +96,7 @@ def stop(announced: dict[str, Any], timeout_s: float = 10.0) -> None:
 def runtime_dir() -> Path:
     """Return the folder of sockets and locks, which only its owner can enter; raises ConfigError if there is none."""
     problems = []
-    temporary = Path(tempfile.gettempdir()) / f"{config.APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    session = os.environ.get("XDG_RUNTIME_DIR")
-    for folder in [Path(session) / config.APP, temporary] if session else [temporary]:
+    for folder in _possible_dirs():
         if len(os.fsencode(folder)) + 40 > LONGEST_SOCKET_PATH:
             problems.append(f"{folder} is too long for a socket's path")
             continue
@@ -109,6 +107,18 @@ def runtime_dir() -> Path:
         except (OSError, ConfigError) as error:
             problems.append(str(error))
     raise ConfigError(f"There is no private folder for the worker's socket: {'; '.join(problems)}.")
+
+
+def _possible_dirs() -> list[Path]:
+    """Return where the folder may be, best first: that of the session, also for who has not been told of it.
+
+    A shell of `su` or `cron` lacks XDG_RUNTIME_DIR and means the same user's worker; `/run/user` is systemd's place for
+    it (pam_systemd(8)).
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    told, usual = os.environ.get("XDG_RUNTIME_DIR"), Path(f"/run/user/{user}")
+    sessions = [Path(told)] if told else [usual] if usual.is_dir() else []
+    return [*(session / config.APP for session in sessions), Path(tempfile.gettempdir()) / f"{config.APP}-{user}"]
 
 
 def worker_key(settings: Settings) -> str:

@@ -193,7 +193,7 @@ def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], ski
     if not (ways := other_ways(greedy)) and not beginnings:  # nobody told the other words
         return [replace(question, request=replace(request, temperature=WARMTH))] * number
     whole = [request.heal + beginning for beginning in beginnings]
-    begun = [(text[:-1], text[-1], -math.inf) for text in whole if escape(text, question.tags) == text]
+    begun = [(*_parted(text), -math.inf) for text in whole if escape(text, question.tags) == text]
     return [
         replace(
             question,
@@ -203,6 +203,12 @@ def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], ski
         )
         for before, text, logprob in (begun + ways[skip:])[:number]
     ]
+
+
+def _parted(beginning: str) -> tuple[str, str]:
+    """Return the beginning of an answer in two, where a token begins: most do with the blank before their word."""
+    start = max(beginning.rfind(" "), beginning.rfind("\t"), beginning.rfind("\n"), 0)
+    return beginning[:start], beginning[start:]
 
 
 async def log_probability(

@@ -232,8 +232,9 @@ def _clauses(gap: _Gap) -> list[str]:
 def _definitions(inside: list[str], behind: list[Undefined], gap: _Gap) -> list[str]:
     """Return how a line may begin that names a body, which is used below, with the names that it uses as parameters."""
     begin = "async def" if gap.is_async else "def"
+    parameters = f"({', '.join(inside)})" if inside else "("  # that are not used, or hide a name from round it
     return [
-        f"class {name.name}" if name.name[0].isupper() else f"{begin} {name.name}({', '.join(inside)})"
+        f"class {name.name}" if name.name[0].isupper() else f"{begin} {name.name}{parameters}"
         for name in sorted(behind, key=lambda name: not name.is_called)
     ]
 

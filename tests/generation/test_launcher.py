@@ -123,6 +123,18 @@ def test_stop_ends_a_worker(home: Path, settings: Settings) -> None:
     assert launcher.workers() == []
 
 
+def test_who_was_told_of_no_session_means_the_worker_of_the_same_users_session(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = launcher.runtime_dir()
+    usual = f"/run/user/{os.getuid()}"
+    monkeypatch.setattr(launcher, "Path", lambda path: home if path == usual else Path(path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert launcher.runtime_dir() == told
+    monkeypatch.setattr(launcher, "Path", lambda path: home / "nowhere" if path == usual else Path(path))
+    assert launcher.runtime_dir() != told  # a machine without such sessions
+
+
 async def test_a_worker_that_cannot_load_its_model_tells_why(home: Path, settings: Settings) -> None:
     with pytest.raises(WorkerFailed, match="nowhere"):
         await launcher.connect(replace(settings, model=str(home / "nowhere")), lambda message, fraction: None)

@@ -164,6 +164,17 @@ async def test_a_wanted_beginning_never_spells_a_tag() -> None:
     assert not any("ass" in request.prompt + request.heal for request in model.asked)
 
 
+@pytest.mark.parametrize(
+    ("beginning", "before", "heal"),
+    [("c = ", "\n    c =", " "), ("import math", "\n    import", " math"), ("else:", "\n   ", " else:")],
+)
+async def test_the_model_spells_the_last_word_of_a_beginning_itself(beginning: str, before: str, heal: str) -> None:
+    model = Model({"\n    ": "a = w"}, {"a = w": -1.0, beginning: -2.0})
+    await choose(model, 1, wanted=wants(beginning))
+    asked = [request for request in model.asked[1:] if not request.forced]
+    assert [(request.prompt, request.heal) for request in asked] == [(f"def area(w, h):{before}", heal)]
+
+
 async def test_of_several_that_define_what_is_wanted_below_the_most_probable_is_the_first() -> None:
     model = Model({"\n    ": "c = h", " ": "w * h"}, {"c = h": -1.0, "c = w * h": -9.0})
     assert await choose(model, 1, fit=fit_a_definition_of_c, wanted=wants("c = ")) == ["c = h", "c = w * h"]

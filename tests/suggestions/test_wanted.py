@@ -45,7 +45,7 @@ def beginnings(document: str) -> list[str]:
         ("def f(a):\n    if a:\n│\n    return b\n", ["        b = "]),
         ("def f(a):\n    if a:\n        return a\n│\n        print(b)\n", ["    else:", "    if "]),
         ("def f(a):\n    │\n        return b * 2\n    return g(a)\n", ["def g(b)", "for b in "]),
-        ("def f(a):\n    │\n        return 2\n    return g()\n", ["def g()"]),
+        ("def f(a):\n    │\n        return 2\n    return g()\n", ["def g("]),
         ("def f(a):\n    │\n        print(a)\n    return a\n", ["if ", "while "]),
         ("def f(a):\n    if a:\n        a += 1\n    │\n        print(a)\n", ["else:", "if "]),
         ("def f(a):\n    if a:\n        a += 1\n    el│\n        print(a)\n", ["se:"]),
