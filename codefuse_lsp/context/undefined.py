@@ -39,15 +39,14 @@ _CLAUSES = ("for_in_clause", "if_clause")
 _BODIES = ("block", "elif_clause", "else_clause", "except_clause", "except_group_clause", "finally_clause")
 # What binds, and the field of it that holds the names.
 _TARGETS = {
-    **{"assignment": "left", "for_statement": "left", "for_in_clause": "left", "named_expression": "name"},
-    **{"as_pattern": "alias", "function_definition": "name", "class_definition": "name"},
-    **{"type_alias_statement": "left"},
+    **dict.fromkeys(("assignment", "for_statement", "for_in_clause", "type_alias_statement"), "left"),
+    **dict.fromkeys(("named_expression", "function_definition", "class_definition"), "name"),
+    "as_pattern": "alias",
 }
 _ALL_NAMES = ("global_statement", "nonlocal_statement", "case_pattern", "ERROR")  # of a broken piece no use counts
-_WHOLE = frozenset(
-    {*_IMPORTS, *_SCOPES, *_ALL_NAMES, "type_alias_statement"}
-)  # of what is inside, nothing is bound beside
-_STATEMENTS = re.compile("statement|clause|block|definition|assignment|as_pattern|with_item|pattern|ERROR")
+_BINDERS = frozenset({*_TARGETS, *_IMPORTS, *_ALL_NAMES} - {"for_in_clause"})  # that binds in its comprehension only
+_WHOLE = frozenset({*_IMPORTS, *_SCOPES, *_ALL_NAMES, "type_alias_statement"})  # nothing inside binds anything beside
+_STATEMENTS = re.compile("statement|clause|block|definition|assignment|as_pattern|with_item|case_pattern|ERROR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +234,14 @@ def _globals(source: bytes) -> set[str]:
 def _bound_in(node: Node, source: bytes) -> Iterator[Node]:
     """Yield the names that are bound anywhere in the scope that a node is of, not those of scopes inside."""
     has_walrus = source.find(b":=", node.start_byte, node.end_byte) >= 0  # else expressions bind nothing
-    waiting = [node]
+    waiting = [(node, node.type)]
     while waiting:
-        node = waiting.pop()
-        kind = node.type
-        if kind != "for_in_clause":  # which binds in its comprehension only
+        node, kind = waiting.pop()
+        if kind in _BINDERS:
             yield from _bound_by(node)
         if kind not in _WHOLE:
-            waiting += [child for child in node.named_children if has_walrus or _STATEMENTS.search(child.type)]
+            inside = ((child, child.type) for child in node.named_children)
+            waiting += [(child, kind) for child, kind in inside if has_walrus or _STATEMENTS.search(kind)]
 
 
 def _bound_by(node: Node) -> Iterator[Node]:
@@ -255,7 +254,7 @@ def _bound_by(node: Node) -> Iterator[Node]:
             yield imported.child_by_field_name("alias") or imported.named_child(0) or imported
     elif (field := _TARGETS.get(kind)) and (target := node.child_by_field_name(field)) is not None:
         yield from _names_of(target)
-        yield from _type_parameters(node)
+        yield from _type_parameters(node) if kind in _SCOPES else ()
     elif kind == "as_pattern" and node.named_children:  # of a `case`
         yield node.named_children[-1]
 
