@@ -132,6 +132,14 @@ async def test_a_name_that_the_code_below_uses_and_nothing_defines_is_defined(
     assert not any("share =" in completion.prompt for completion in far_end.asked[asked:])
 
 
+async def test_a_name_that_looks_like_a_secret_begins_no_answer(open_window: OpenWindow, far_end: FarEnd) -> None:
+    _, window = await opened(open_window, far_end)
+    secret = "AKIA" + "Q3EGTBXJ7RZ2M5NW"
+    uri, cursor = window.show(MISSING.replace("share", secret))
+    await window.result(window.ask_ghost(uri, cursor, INVOKED)[1])
+    assert far_end.asked and not any(secret in str(completion.body) for completion in far_end.asked)
+
+
 async def test_when_the_judge_is_gone_the_first_answer_is_shown(open_window: OpenWindow, far_end: FarEnd) -> None:
     model, window = await opened(open_window, far_end)
     model.judges = False
