@@ -25,6 +25,9 @@ window.addEventListener('message', (event: MessageEvent<ToView>) => hear(event.d
 window.addEventListener('focus', () => {
   if (document.activeElement === document.body) composer.focus()
 })
+window.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && !event.isComposing) composer.stop()
+})
 if (document.hasFocus()) composer.focus()
 tell({ type: 'ready' })
 
@@ -44,7 +47,7 @@ function hear(message: ToView): void {
     case 'failed':
       composer.isRunning = false
       transcript.failed(message)
-      return message.question ? composer.put(message.question) : undefined
+      return message.question ? composer.giveBack(message.question, message.references) : undefined
     case 'completions':
       return composer.take(message.id, message.items)
     case 'commands':
