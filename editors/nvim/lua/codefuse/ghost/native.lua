@@ -28,6 +28,11 @@ function M.is_news(client, bufnr, asked, result)
     return false
   end
   local items = result and (result.items or result) or {} --[[@as lsp.InlineCompletionItem[] ]]
+  for _, item in ipairs(items) do
+    if type(item.insertText) == 'string' then
+      item.insertText = own.plain(item.insertText --[[@as string]]) -- Neovim would put a \r in
+    end
+  end
   local is_typing = vim.startswith(vim.api.nvim_get_mode().mode, 'i')
     and vim.api.nvim_get_current_buf() == bufnr
   standing = #items > 0 and is_typing and own.placed(client, bufnr, items, 1, asked) or nil
