@@ -310,6 +310,52 @@
           (should (equal (codefuse-chat--question) "How big is it?")))
       (driver-engine :do "begin"))))
 
+(ert-deftest work-chat-that-is-left-for-another-one-is-not-mixed-with-it ()
+  (driver-say "First thing" "First answer.")
+  (driver-with-file work-square
+    (work-with-chat
+      (work-ask "First thing")
+      (work-answered)
+      (let ((id codefuse-chat--conversation))
+        (driver-do #'codefuse-chat-new)
+        (codefuse-chat-open id)
+        (driver-say-slowly "Second thing" 0.1 "Second " "answer.")
+        (work-ask "Second thing")
+        (work-answered)
+        (should (equal (work-texts) '("Second thing" "Second answer.")))
+        (should-not (equal id codefuse-chat--conversation))))))
+
+(ert-deftest work-chat-keeps-what-was-said-when-nobody-can-say-it-again ()
+  (driver-say "First thing" "First answer.")
+  (driver-with-file work-square
+    (work-with-chat
+      (work-ask "First thing")
+      (work-answered)
+      (driver-engine :do "end")
+      (unwind-protect
+          (progn
+            (driver-do #'codefuse-chat-regenerate)
+            (work-answered)
+            (should (equal (work-texts) '("First thing" "First answer."))))
+        (driver-engine :do "begin")))))
+
+(ert-deftest work-code-that-was-changed-meanwhile-is-left-alone ()
+  (driver-with-file work-square
+    (let* ((server (codefuse-server))
+           (range (codefuse-range (point-min) (point-max) server))
+           (hunk (list :range range :oldText work-square :newText "pass\n")))
+      (should (codefuse-review-hunks (list hunk) server))
+      (goto-char (point-min))
+      (driver-type "# ")
+      (should-error (codefuse-review-hunks (list hunk) server) :type 'user-error))))
+
+(ert-deftest work-code-of-an-answer-begins-no-mode-but-one-of-a-language ()
+  (should (codefuse-markdown--mode "python"))
+  (should (codefuse-markdown--mode "elisp"))
+  (should (codefuse-markdown--mode "css"))
+  (dolist (word '("server" "desktop-save" "global-codefuse" "tool-bar" "dired" ""))
+    (should-not (codefuse-markdown--mode word))))
+
 ;;;; Trouble
 
 (ert-deftest trouble-with-the-model-is-told-and-passes ()
