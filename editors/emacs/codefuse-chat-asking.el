@@ -38,9 +38,10 @@
          (codefuse-chat--writing
            (codefuse-chat--draw-prompt (if (string-blank-p more) question (concat question "\n" more)))))))))
 
-(defun codefuse-chat--start (method params server on-failure)
+(defun codefuse-chat--start (method params server on-failure &optional on-answer)
   "Send METHOD with PARAMS to SERVER and show the answer as it comes.
-ON-FAILURE is called if there is none, with a sentence about it or nil."
+ON-FAILURE is called if there is none, with a sentence about it or nil,
+and ON-ANSWER with the result if it is whole."
   (cl-incf codefuse-chat--place)
   (let* ((buffer (current-buffer))
          (bounds (codefuse-chat--writing
@@ -56,7 +57,9 @@ ON-FAILURE is called if there is none, with a sentence about it or nil."
                (codefuse-request
                 method (append params (list :partialResultToken token))
                 :server server
-                :on-result #'codefuse-chat--answered
+                :on-result (lambda (result)
+                             (codefuse-chat--answered result)
+                             (when on-answer (funcall on-answer result)))
                 :on-error (lambda (sentence)
                             (codefuse-chat--failed sentence)
                             (funcall on-failure sentence))))

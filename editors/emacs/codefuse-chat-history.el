@@ -38,7 +38,11 @@
     (codefuse-chat--cut turn)
     (codefuse-chat--start "codefuse/conversations/regenerate"
                           (list :conversationId codefuse-chat--conversation :turnId id)
-                          server back)))
+                          server back #'codefuse-chat--reopen)))
+
+(defun codefuse-chat--reopen (result)
+  "Show the branch that RESULT is in, with the turns beside it."
+  (codefuse-chat-open (plist-get result :conversationId) (plist-get result :turnId)))
 
 (defun codefuse-chat--way-back ()
   "Return a function that shows what was said until now again.
@@ -64,7 +68,7 @@ It is called with the sentence that says why."
       (codefuse-chat--add (list :role "human" :text message :references (plist-get turn :references))))
     (codefuse-chat--start "codefuse/conversations/edit"
                           (list :conversationId codefuse-chat--conversation :turnId id :message message)
-                          server back)))
+                          server back #'codefuse-chat--reopen)))
 
 (defun codefuse-chat--cut (turn)
   "Show TURN and what was said after it no more."

@@ -156,6 +156,14 @@ local function answer(client, method, params, question, done, failed)
   retitle()
 end
 
+--- A question as it is shown, with what it is about.
+---@param message string
+---@param labels string[]
+---@return string
+local function with_labels(message, labels)
+  return #labels > 0 and ('%s\n\n*about %s*'):format(message, table.concat(labels, ', ')) or message
+end
+
 --- Ask a question in the conversation that is open.
 ---@param message string
 ---@return boolean asked
@@ -169,9 +177,7 @@ function M.ask(message)
     return false
   end
   local about, labels = references.take(message)
-  local text = #labels > 0 and ('%s\n\n*about %s*'):format(message, table.concat(labels, ', '))
-    or message
-  local question = transcript.add('human', text)
+  local question = transcript.add('human', with_labels(message, labels))
   if conversation.title == '' then
     conversation.title = vim.fn.strcharpart(vim.split(message, '\n')[1], 0, LONGEST_TITLE)
   end
@@ -331,7 +337,12 @@ function M.load(id, turn_id)
       end
       conversation = { id = result.conversationId, title = result.title }
       show(vim.tbl_map(function(turn)
-        return vim.tbl_extend('force', turn, { id = turn.turnId, blocks = turn.codeBlocks })
+        local text = with_labels(turn.text, vim.tbl_map(references.label, turn.references or {}))
+        return vim.tbl_extend(
+          'force',
+          turn,
+          { id = turn.turnId, blocks = turn.codeBlocks, text = text }
+        )
       end, result.turns))
       if (result.earlier or 0) > 0 then
         tell(('%d turns before these are not shown; `gX` has them all.'):format(result.earlier))
