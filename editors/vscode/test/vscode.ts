@@ -29,10 +29,22 @@ export class CancellationError extends Error {}
 
 export const configuration: Record<string, unknown> = {}
 
+/** What the workspace sets, before the user's own. */
+export const workspaceConfiguration: Record<string, unknown> = {}
+
+export const ConfigurationTarget = { Global: 1 }
+
 export const workspace = {
   isTrusted: true,
   workspaceFolders: [],
-  getConfiguration: (section: string) => ({ get: (name: string) => configuration[`${section}.${name}`] }),
+  getConfiguration: (section: string) => ({
+    get: (name: string) => workspaceConfiguration[`${section}.${name}`] ?? configuration[`${section}.${name}`],
+    inspect: (name: string) => ({
+      globalValue: configuration[`${section}.${name}`],
+      workspaceValue: workspaceConfiguration[`${section}.${name}`],
+    }),
+    update: async (name: string, value: unknown) => void (configuration[`${section}.${name}`] = value),
+  }),
 }
 
 export const extensions = { getExtension: () => undefined }
