@@ -129,6 +129,15 @@ def test_the_server_hears_what_became_of_a_suggestion(drawn_by: Neovim, engine: 
     drawn_by.until(lambda: any(fate == "accepted" for fate, _ in fates()), "the server to hear that it was taken")
 
 
+def test_the_server_hears_that_a_suggestion_was_not_wanted(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    assert drawn_by.lua(_FATES)[-1][0] == "seen"
+    drawn_by.keys("<Esc>")
+    drawn_by.until(lambda: drawn_by.lua(_FATES)[-1][0] == "rejected", "the server to hear of it")
+
+
 _FATES = """
 local client = vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1]
 local answer = client:request_sync('codefuse/whyNoSuggestion', { count = 50 }, 20000, 0)

@@ -26,7 +26,12 @@ window.addEventListener('focus', () => {
   if (document.activeElement === document.body) composer.focus()
 })
 window.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && !event.isComposing) composer.stop()
+  if (event.isComposing) return
+  if (event.key === 'Escape') composer.stop()
+  if (!event.ctrlKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return
+  event.preventDefault() // from message to message, with the question behind the last one
+  if (event.key === 'ArrowUp') transcript.step(-1)
+  else if (!transcript.step(1)) composer.focus()
 })
 if (document.hasFocus()) composer.focus()
 tell({ type: 'ready' })

@@ -30,7 +30,6 @@ export class Transcript {
   ) {
     this.welcome = welcome
     this.element.addEventListener('click', (event) => follow(event))
-    this.element.addEventListener('keydown', (event) => this.step(event))
   }
 
   /** Show a conversation: its end, or the turn `at`. */
@@ -168,13 +167,13 @@ export class Transcript {
     input.style.height = `${Math.min(input.scrollHeight + 2, 240)}px`
   }
 
-  /** Go from message to message by keys. */
-  private step(event: KeyboardEvent): void {
-    if (!event.ctrlKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return
+  /** Go to the message before or behind the one that has the focus; return whether there is one. */
+  step(by: 1 | -1): boolean {
     const turns = [...this.element.querySelectorAll<HTMLElement>('.turn')]
     const at = turns.findIndex((turn) => turn.contains(document.activeElement))
-    turns[event.key === 'ArrowUp' ? (at < 0 ? turns.length : at) - 1 : at + 1]?.focus()
-    event.preventDefault()
+    const next = at < 0 && by > 0 ? undefined : turns[(at < 0 ? turns.length : at) + by]
+    next?.focus()
+    return next !== undefined
   }
 
   private isNearEnd(): boolean {

@@ -157,6 +157,14 @@ function M.left_of(it)
   return rest, line:sub(col + 1, stop)
 end
 
+--- Whether a suggestion has come to stand in the buffer as far as its first line goes, by whatever way.
+---@param it codefuse.Shown
+---@return boolean
+function M.is_typed(it)
+  local line = vim.api.nvim_buf_is_valid(it.bufnr) and line_at(it.bufnr, it.row) or ''
+  return vim.startswith(line:sub(it.col + 1), (it.text:match('^[^\n]*')))
+end
+
 --- Let what is shown follow what was typed.
 function M.follow()
   if not shown then
