@@ -14,6 +14,9 @@
 
 (declare-function codefuse-chat "codefuse-chat" (&optional new))
 
+(defconst codefuse-chat--most-turns 1000
+  "Turns that the server gives at once.")
+
 ;;;; Turns
 
 (defun codefuse-chat--turn-at-point (wanted)
@@ -160,9 +163,6 @@ are said, or which are called so."
                                 (and turn (list :turnId turn)))
                         (lambda (result)
                           (when (= place codefuse-chat--place) (codefuse-chat--opened result))))))
-
-(defconst codefuse-chat--most-turns 1000
-  "Turns that the server gives at once.")
 
 (defun codefuse-chat--opened (result)
   "Show RESULT, a conversation."

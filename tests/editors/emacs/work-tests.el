@@ -63,6 +63,16 @@
       (should (member "Explain" titles))
       (should (member "Write tests" titles)))))
 
+(ert-deftest work-action-changes-the-code-in-one-step-to-undo ()
+  (let ((before "def simple(x):\n    if x:\n        return True\n    return False\n"))
+    (driver-say "simple" "def simple(x):\n    return bool(x)\n")
+    (driver-with-file before
+      (cl-letf (((symbol-function 'completing-read) (work-choose "Simplify")))
+        (driver-do #'codefuse-action))
+      (driver-wait "the change" (equal (buffer-string) "def simple(x):\n    return bool(x)\n"))
+      (driver-undo)
+      (should (equal (buffer-string) before)))))
+
 (ert-deftest work-edit-of-a-document-that-changed-is-refused-in-a-sentence ()
   (driver-with-file work-square
     (let* ((server (codefuse-server))
@@ -321,8 +331,8 @@
       (work-answered)
       (let ((id codefuse-chat--conversation))
         (driver-do #'codefuse-chat-new)
-        (codefuse-chat-open id)
         (driver-say-slowly "Second thing" 0.1 "Second " "answer.")
+        (codefuse-chat-open id)
         (work-ask "Second thing")
         (work-answered)
         (should (equal (work-texts) '("Second thing" "Second answer.")))
