@@ -469,7 +469,7 @@ def test_a_question_that_nobody_can_take_stays_where_it_was_written(editor: Neov
     editor.open(tmp_path / "a.py", "x = 1\n")
     editor.command("CodeFuse new")
     editor.command("CodeFuse! stop")
-    editor.until(lambda: not editor.servers, "no server")
+    editor.until(lambda: editor.lua("return #vim.lsp.get_clients({ name = 'codefuse' }) == 0"), "no server")
     try:
         editor.keys("is anybody there<C-s>")
         editor.tells("no language server is running")
@@ -625,6 +625,17 @@ def test_a_chat_that_loses_its_server_says_so(editor: Neovim, engine: ScriptedEn
     editor.shows("Once 1.")
     editor.kill_servers()
     editor.shows("✗ the language server ended")
+
+
+def test_a_question_whose_server_ends_is_given_back(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("tale", "Once.", pause_s=60)
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.keys("tell a tale<C-s>")
+    editor.until(lambda: any("tale" in prompt for prompt in engine.prompts), "the question")
+    editor.kill_servers()
+    editor.shows("✗ the language server ended")
+    assert editor.text == "tell a tale"
 
 
 def test_an_engine_that_is_gone_is_told_and_found_again(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:

@@ -187,7 +187,11 @@ function M.ask(message)
     conversationId = conversation.id,
     references = #about > 0 and about or nil,
     parentTurnId = last and last.id,
-  }, question)
+  }, question, nil, function()
+    if input.text():match('^%s*$') then
+      input.set(message) -- it can be sent again
+    end
+  end)
   return true
 end
 
