@@ -491,7 +491,7 @@ def test_all_of_the_chat_has_a_name_and_is_done_by_keys_alone(
     chat.answered()
     assert chat.evaluate(NAMELESS) == []
     focused = "return document.activeElement.getAttribute('aria-label')"
-    seen = []
+    seen: list[str] = []
     while (name := chat.evaluate(focused)) != "Copy" and len(seen) < 20:
         seen.append(name)
         window.press("Shift+Tab")
