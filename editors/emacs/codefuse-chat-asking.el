@@ -32,13 +32,17 @@
              (and codefuse-chat--conversation (list :conversationId codefuse-chat--conversation))
              (and references (list :references (vconcat references))))
      server
-     (lambda () ; what was not answered can be sent again
-       (setq codefuse-chat--references (reverse references))
-       (codefuse-chat--writing (codefuse-chat--draw-prompt (concat question (codefuse-chat--question))))))))
+     (lambda (_) ; what was not answered can be sent again
+       (let ((more (codefuse-chat--question)))
+         (setq codefuse-chat--references (reverse references))
+         (codefuse-chat--writing
+           (codefuse-chat--draw-prompt (if (string-blank-p more) question (concat question "\n" more)))))))))
 
-(defun codefuse-chat--start (method params server on-failure)
+(defun codefuse-chat--start (method params server on-failure &optional on-answer)
   "Send METHOD with PARAMS to SERVER and show the answer as it comes.
-ON-FAILURE is called if there is none."
+ON-FAILURE is called if there is none, with a sentence about it or nil,
+and ON-ANSWER with the result if it is whole."
+  (cl-incf codefuse-chat--place)
   (let* ((buffer (current-buffer))
          (bounds (codefuse-chat--writing
                    (prog1 (codefuse-chat--add (list :role "bot" :text ""))
@@ -53,10 +57,12 @@ ON-FAILURE is called if there is none."
                (codefuse-request
                 method (append params (list :partialResultToken token))
                 :server server
-                :on-result #'codefuse-chat--answered
+                :on-result (lambda (result)
+                             (codefuse-chat--answered result)
+                             (when on-answer (funcall on-answer result)))
                 :on-error (lambda (sentence)
                             (codefuse-chat--failed sentence)
-                            (funcall on-failure))))
+                            (funcall on-failure sentence))))
     (force-mode-line-update)))
 
 (defun codefuse-chat--grow (text)

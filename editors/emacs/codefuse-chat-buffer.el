@@ -44,6 +44,9 @@
 (defvar-local codefuse-chat--running nil
   "The answer being written: a plist of :request, :token, :beg and :end.")
 
+(defvar-local codefuse-chat--place 0
+  "Counts what was gone to: what comes late, for a former place, is not shown.")
+
 (defconst codefuse-chat--prompt "Ask" "What stands over the question.")
 
 (defmacro codefuse-chat--writing (&rest body)

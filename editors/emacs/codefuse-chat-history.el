@@ -14,6 +14,9 @@
 
 (declare-function codefuse-chat "codefuse-chat" (&optional new))
 
+(defconst codefuse-chat--most-turns 1000
+  "Turns that the server gives at once.")
+
 ;;;; Turns
 
 (defun codefuse-chat--turn-at-point (wanted)
@@ -33,11 +36,24 @@
   (codefuse-chat--idle)
   (let* ((turn (codefuse-chat--turn-at-point (lambda (turn) (not (codefuse-chat--human-p turn)))))
          (id (codefuse-chat--kept turn))
-         (server (codefuse-chat--server)))
+         (server (codefuse-chat--server))
+         (back (codefuse-chat--way-back)))
     (codefuse-chat--cut turn)
     (codefuse-chat--start "codefuse/conversations/regenerate"
                           (list :conversationId codefuse-chat--conversation :turnId id)
-                          server #'ignore)))
+                          server back #'codefuse-chat--reopen)))
+
+(defun codefuse-chat--reopen (result)
+  "Show the branch that RESULT is in, with the turns beside it."
+  (codefuse-chat-open (plist-get result :conversationId) (plist-get result :turnId)))
+
+(defun codefuse-chat--way-back ()
+  "Return a function that shows what was said until now again.
+It is called with the sentence that says why."
+  (let ((turns (codefuse-chat--turns)))
+    (lambda (sentence)
+      (codefuse-chat--draw turns)
+      (message "CodeFuse: %s" (or sentence "stopped")))))
 
 (defun codefuse-chat-edit (message)
   "Ask the question at point otherwise: as MESSAGE."
@@ -48,13 +64,14 @@
   (codefuse-chat--idle)
   (let* ((turn (codefuse-chat--turn-at-point #'codefuse-chat--human-p))
          (id (codefuse-chat--kept turn))
-         (server (codefuse-chat--server)))
+         (server (codefuse-chat--server))
+         (back (codefuse-chat--way-back)))
     (codefuse-chat--cut turn)
     (codefuse-chat--writing
       (codefuse-chat--add (list :role "human" :text message :references (plist-get turn :references))))
     (codefuse-chat--start "codefuse/conversations/edit"
                           (list :conversationId codefuse-chat--conversation :turnId id :message message)
-                          server #'ignore)))
+                          server back #'codefuse-chat--reopen)))
 
 (defun codefuse-chat--cut (turn)
   "Show TURN and what was said after it no more."
@@ -140,13 +157,24 @@ are said, or which are called so."
 
 (defun codefuse-chat-open (conversation &optional turn)
   "Show CONVERSATION, the branch that TURN is in."
-  (codefuse-chat--ask "codefuse/conversations/open"
-                      (append (list :conversationId conversation) (and turn (list :turnId turn)))
-                      (lambda (result)
-                        (setq codefuse-chat--conversation (plist-get result :conversationId)
-                              codefuse-chat--title (plist-get result :title))
-                        (codefuse-chat--draw (append (plist-get result :turns) nil))
-                        (goto-char (point-max)))))
+  (let ((place (cl-incf codefuse-chat--place)))
+    (codefuse-chat--ask "codefuse/conversations/open"
+                        (append (list :conversationId conversation :limit codefuse-chat--most-turns)
+                                (and turn (list :turnId turn)))
+                        (lambda (result)
+                          (when (= place codefuse-chat--place) (codefuse-chat--opened result))))))
+
+(defun codefuse-chat--opened (result)
+  "Show RESULT, a conversation."
+  (setq codefuse-chat--conversation (plist-get result :conversationId)
+        codefuse-chat--title (plist-get result :title))
+  (codefuse-chat--draw (append (plist-get result :turns) nil))
+  (goto-char (point-max))
+  (let ((earlier (or (plist-get result :earlier) 0)))
+    (when (> earlier 0)
+      (message "%s" (substitute-command-keys
+                     (format "%d turns before these are not shown; \\<codefuse-chat-mode-map>\\[codefuse-chat-export] has all"
+                             earlier))))))
 
 (defun codefuse-chat-rename (title)
   "Call the conversation TITLE."
@@ -183,6 +211,7 @@ are said, or which are called so."
   "Begin a new conversation."
   (interactive nil codefuse-chat-mode)
   (codefuse-chat--idle)
+  (cl-incf codefuse-chat--place)
   (setq codefuse-chat--conversation nil codefuse-chat--title nil codefuse-chat--references nil)
   (codefuse-chat--draw nil))
 

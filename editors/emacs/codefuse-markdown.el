@@ -103,10 +103,13 @@
     nil))
 
 (defun codefuse-markdown--mode (language)
-  "Return the mode for LANGUAGE, nil if there is none that works."
-  (let ((mode (or (cdr (assoc (downcase language) codefuse-markdown--modes))
-                  (intern (concat (downcase language) "-mode")))))
-    (and (fboundp mode)
+  "Return the mode for LANGUAGE, nil if there is none that works.
+LANGUAGE is a word of the model's: of what is called so, only modes in
+which files are opened are ever begun."
+  (let* ((known (cdr (assoc (downcase language) codefuse-markdown--modes)))
+         (mode (or known (intern-soft (concat (downcase language) "-mode")))))
+    (and mode (fboundp mode)
+         (or known (rassq mode auto-mode-alist) (rassq mode interpreter-mode-alist))
          (or (not (string-suffix-p "-ts-mode" (symbol-name mode)))
              (ignore-errors (treesit-language-available-p (intern (downcase language)))))
          mode)))

@@ -12,6 +12,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'subr-x)
 (require 'smerge-mode)
 (require 'codefuse-document)
 
@@ -43,9 +44,19 @@ Each is whole lines, as conflicts have to be."
   (let ((placed (mapcar
                  (lambda (hunk)
                    (pcase-let ((`(,beg . ,end) (codefuse-region (plist-get hunk :range) server)))
+                     (codefuse-review--check beg end (plist-get hunk :oldText))
                      (codefuse-review--whole-lines beg end (plist-get hunk :newText))))
                  hunks)))
     (codefuse-review--apart (sort placed (lambda (a b) (< (car a) (car b)))))))
+
+(defun codefuse-review--check (beg end text)
+  "Signal a `user-error' if there is something else than TEXT from BEG to END."
+  (save-restriction
+    (widen)
+    (unless (or (null text)
+                (equal (string-trim-right (buffer-substring-no-properties beg end) "[\r\n]+")
+                       (string-trim-right (replace-regexp-in-string "\r\n?" "\n" text) "\n+")))
+      (user-error "CodeFuse: %s was changed meanwhile; please ask again" (buffer-name)))))
 
 (defun codefuse-review--whole-lines (beg end text)
   "Return the lines round BEG and END and what they are with TEXT there."

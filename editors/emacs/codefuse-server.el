@@ -135,7 +135,10 @@ without it the sentence is shown."
          (over (lambda (then argument)
                  (setf (codefuse-request-over request) t)
                  (when (and then (buffer-live-p buffer))
-                   (with-current-buffer buffer (funcall then argument))))))
+                   (with-current-buffer buffer
+                     ;; Nobody is there to catch it where answers come in.
+                     (condition-case failure (funcall then argument)
+                       (user-error (message "%s" (error-message-string failure)))))))))
     (codefuse-server-flush server)
     (setf (codefuse-request-id request)
           (codefuse-server-send

@@ -59,7 +59,7 @@ Another language server does the renaming where there is one."
 
 (defun codefuse-commit-message ()
   "Write a message for the staged changes at point, as in a commit buffer."
-  (interactive)
+  (interactive "*")
   (let* ((server (or (codefuse-server) (car (codefuse-servers))
                      (user-error "CodeFuse: no language server runs; open a file with `codefuse-mode' on")))
          (end (copy-marker (point) t))

@@ -129,6 +129,15 @@ def test_the_server_hears_what_became_of_a_suggestion(drawn_by: Neovim, engine: 
     drawn_by.until(lambda: any(fate == "accepted" for fate, _ in fates()), "the server to hear that it was taken")
 
 
+def test_the_server_hears_that_a_suggestion_was_not_wanted(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    suggested(drawn_by, engine, tmp_path / "a.py")
+    assert drawn_by.lua(_FATES)[-1][0] == "seen"
+    drawn_by.keys("<Esc>")
+    drawn_by.until(lambda: drawn_by.lua(_FATES)[-1][0] == "rejected", "the server to hear of it")
+
+
 _FATES = """
 local client = vim.lsp.get_clients({ name = 'codefuse', bufnr = 0 })[1]
 local answer = client:request_sync('codefuse/whyNoSuggestion', { count = 50 }, 20000, 0)
@@ -163,6 +172,32 @@ def test_a_bracket_that_stands_there_already_is_not_put_in_twice(
     drawn_by.shows("def add(a, b)")
     drawn_by.keys("<M-Right><M-C-Right>")
     drawn_by.until(lambda: drawn_by.lua("return vim.api.nvim_get_current_line()") == "def add(a, b):", "one bracket")
+
+
+def test_a_file_with_dos_line_ends_takes_suggestions_without_stray_signs(
+    drawn_by: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("", ADD)
+    drawn_by.open(tmp_path / "a.py", "import os\r\n\r\n\r\n")
+    drawn_by.keys("Godef add(")
+    assert drawn_by.shows("return a + b")[3] == "def add(a, b):"
+    drawn_by.keys("<M-C-Right>")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a, b):"), "a line")
+    drawn_by.keys("<Tab>")
+    drawn_by.until(lambda: drawn_by.text.endswith("def add(a, b):\n    return a + b"), "the rest")
+    assert "\r" not in drawn_by.text
+
+
+def test_a_key_of_the_buffers_own_means_the_same_after_the_server_has_begun_anew(
+    drawn_by: Neovim, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("", "utf-8")
+    drawn_by.command("autocmd BufReadPre a.txt ++once inoremap <buffer> <Tab> TAB")
+    drawn_by.open(tmp_path / "a.txt")
+    killed = drawn_by.kill_servers()
+    drawn_by.until(lambda: drawn_by.servers - killed and drawn_by.lua(_ATTACHED), "another server")
+    drawn_by.keys("i<Tab><Esc>")
+    drawn_by.until(lambda: drawn_by.text == "TAB", "the buffer's own key")
 
 
 def test_tab_means_what_it_meant_where_no_suggestion_stands(drawn_by: Neovim, tmp_path: Path) -> None:
@@ -409,6 +444,41 @@ def test_a_conversation_is_found_by_its_words_and_goes_on(
     assert "It has stripes." in engine.prompts[-1]
 
 
+def test_a_conversation_that_is_opened_is_not_mixed_with_the_answer_that_is_written(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    engine.answers("zebra", "It has stripes.")
+    asked(editor, "what is a zebra")
+    first = editor.lua("return require('codefuse.chat').current().id")
+    editor.command("CodeFuse new")
+    engine.answers("tale", *(f"Once {number}. " for number in range(300)), pause_s=0.1)
+    editor.command("CodeFuse chat tell a tale")
+    editor.shows("Once 1.")
+    editor.lua("require('codefuse.chat').load(...)", first)
+    editor.until(lambda: "It has stripes." in transcript(editor), "the first conversation")
+    assert "Once" not in transcript(editor)
+    engine.answers("legs", "Four.")
+    asked(editor, "how many legs")
+    assert "It has stripes." in engine.prompts[-1] and "tale" not in engine.prompts[-1]
+    assert editor.lua("return require('codefuse.chat').current().id") == first
+
+
+def test_a_question_that_nobody_can_take_stays_where_it_was_written(editor: Neovim, tmp_path: Path) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.command("CodeFuse! stop")
+    editor.until(lambda: editor.lua("return #vim.lsp.get_clients({ name = 'codefuse' }) == 0"), "no server")
+    try:
+        editor.keys("is anybody there<C-s>")
+        editor.tells("no language server is running")
+        assert editor.text == "is anybody there"
+        assert "anybody" not in transcript(editor)
+    finally:
+        editor.command("CodeFuse restart")
+
+
 def test_commands_and_references_are_offered_as_they_are_typed(
     editor: Neovim, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
@@ -505,6 +575,33 @@ def test_a_proposal_is_accepted_whole_by_command(editor: Neovim, engine: Scripte
     editor.until(lambda: editor.text == THREE.rstrip("\n"), "all undone")
 
 
+def test_code_that_was_changed_while_it_was_rewritten_is_left_alone(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=0.1)
+    editor.open(tmp_path / "a.py", THREE)
+    editor.command("%CodeFuse edit return the right numbers")
+    editor.shows("CodeFuse writes")
+    editor.lua("vim.api.nvim_buf_set_lines(0, 0, 0, false, { '# new' })")
+    editor.tells("has changed meanwhile")
+    assert editor.text == f"# new\n{THREE}".rstrip("\n")
+
+
+def test_keys_of_the_buffers_own_are_back_after_a_proposal(
+    editor: Neovim, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    engine.answers("the right numbers", BETTER)
+    editor.open(tmp_path / "b.py", THREE)
+    editor.command("nnoremap <buffer> ]c :let g:was_pressed = 1<CR>")
+    editor.command("%CodeFuse edit return the right numbers")
+    editor.shows("CodeFuse proposes")
+    editor.keys("q")
+    editor.hides("CodeFuse proposes")
+    editor.keys("]c")
+    editor.until(lambda: editor.lua("return vim.g.was_pressed"), "the buffer's own key")
+
+
 # What goes wrong
 
 
@@ -528,6 +625,17 @@ def test_a_chat_that_loses_its_server_says_so(editor: Neovim, engine: ScriptedEn
     editor.shows("Once 1.")
     editor.kill_servers()
     editor.shows("✗ the language server ended")
+
+
+def test_a_question_whose_server_ends_is_given_back(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.answers("tale", "Once.", pause_s=60)
+    editor.open(tmp_path / "a.py", "x = 1\n")
+    editor.command("CodeFuse new")
+    editor.keys("tell a tale<C-s>")
+    editor.until(lambda: any("tale" in prompt for prompt in engine.prompts), "the question")
+    editor.kill_servers()
+    editor.shows("✗ the language server ended")
+    assert editor.text == "tell a tale"
 
 
 def test_an_engine_that_is_gone_is_told_and_found_again(editor: Neovim, engine: ScriptedEngine, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -475,6 +476,37 @@ def test_code_of_an_answer_can_be_copied_and_inserted(window: Workbench, engine:
     assert window.saved("target.py") == "# here:\nanswer = 42\n"
 
 
+NAMELESS = """
+const named = (element) => element.getAttribute('aria-label') || element.title || element.textContent.trim()
+const seen = document.querySelectorAll('button, textarea, a, article, pre, [role=toolbar], [role=log], [role=listbox]')
+return [...seen].filter((element) => !named(element)).map((element) => element.outerHTML)
+"""
+
+
+def test_all_of_the_chat_has_a_name_and_is_done_by_keys_alone(
+    window: Workbench, engine: ScriptedEngine, chat: Chat
+) -> None:
+    engine.answers("", *ANSWER)
+    chat.ask("What does add do?")
+    chat.answered()
+    assert chat.evaluate(NAMELESS) == []
+    focused = "return document.activeElement.getAttribute('aria-label')"
+    seen: list[str] = []
+    while (name := chat.evaluate(focused)) != "Copy" and len(seen) < 20:
+        seen.append(name)
+        window.press("Shift+Tab")
+    assert name == "Copy", seen
+    window.press("Enter")
+    chat.wait(".code .codicon-check")
+    engine.answers("", *["word "] * 2_000, pause_s=0.05)
+    window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
+    chat.ask("Talk.")
+    chat.until(".turn.bot", "texts.at(-1).includes('word word')")
+    window.press("Control+ArrowUp", "Escape")  # from where it is read, too
+    chat.wait(".note", "Stopped")
+
+
 def test_a_selection_becomes_a_chip_and_is_told_to_the_model(
     window: Workbench, engine: ScriptedEngine, chat: Chat
 ) -> None:
@@ -640,7 +672,9 @@ def test_every_word_can_be_read_in_each_theme(
 
 
 @pytest.mark.real_model
-def test_the_real_small_model_completes_and_chats(vsix: Path, smollm2: Path, tmp_path: Path) -> None:
+def test_the_real_small_model_completes_and_chats_and_its_worker_is_begun_anew_when_it_was_killed(
+    vsix: Path, smollm2: Path, tmp_path: Path
+) -> None:
     home = Path(tempfile.mkdtemp(prefix="cf-"))
     environment = {**places(home), "XDG_RUNTIME_DIR": str(home / "run")}
     home.joinpath("run").mkdir(mode=0o700)
@@ -659,3 +693,15 @@ def test_the_real_small_model_completes_and_chats(vsix: Path, smollm2: Path, tmp
         chat.ask("Say hello.")
         assert len(chat.answered().split()) > 2
         window.screenshot("real-model-chat")
+        os.kill(worker_of(home), signal.SIGKILL)
+        window.wait(f"{STATUS}:not([aria-label*='ready' i])")  # without being asked
+        chat.begin()
+        chat.ask("Say hello again.")
+        assert len(chat.answered().split()) > 2
+        window.status("ready")
+
+
+def worker_of(home: Path) -> int:
+    """Return the process of the worker that has announced itself in a home of its own."""
+    announced = [json.loads(path.read_text("utf-8")) for path in home.joinpath("run").rglob("*.json")]
+    return next(int(one["pid"]) for one in announced if "pid" in one)

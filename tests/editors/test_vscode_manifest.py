@@ -62,6 +62,16 @@ def test_every_command_that_is_declared_exists() -> None:
     assert {binding["command"] for binding in manifest()["contributes"]["keybindings"]} <= named
 
 
+def test_keys_by_which_screen_readers_read_stay_theirs() -> None:
+    arrows = [one for one in manifest()["contributes"]["keybindings"] if one["key"].endswith("right")]
+    assert arrows and all("!accessibilityModeEnabled" in one["when"] for one in arrows)
+
+
+def test_a_workspace_that_is_not_trusted_is_served_with_what_runs_nothing_of_it() -> None:
+    assert manifest()["capabilities"]["untrustedWorkspaces"]["supported"] == "limited"
+    assert manifest()["extensionKind"] == ["workspace"]  # beside the code, in a remote window too
+
+
 def test_no_command_is_called_as_one_of_the_servers() -> None:
     """The client registers those of the server under their own names, and a name can be registered once."""
     servers = set(build(config.Settings()).protocol.fm.commands)

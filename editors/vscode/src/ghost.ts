@@ -59,7 +59,7 @@ export class GhostText implements vscode.Disposable {
 
   /** Accept a line of what is shown; the editor's own command takes no more than the end of the line before it. */
   async acceptLine(): Promise<void> {
-    if (this.standing?.offer.rest.startsWith('\n')) await this.acceptPart('acceptNextLine')
+    if (/^\r?\n/.test(this.standing?.offer.rest ?? '')) await this.acceptPart('acceptNextLine')
     await this.acceptPart('acceptNextLine')
   }
 

@@ -14,6 +14,7 @@ export async function suggestNames(session: Session): Promise<void> {
   const editor = vscode.window.activeTextEditor
   if (!editor) return
   const { document, selection } = editor
+  const { version } = document
   const { line, character } = selection.active
   const params = { textDocument: { uri: document.uri.toString() }, position: { line, character } }
   const found = await vscode.window.withProgress(
@@ -26,11 +27,17 @@ export async function suggestNames(session: Session): Promise<void> {
   }
   const name = await vscode.window.showQuickPick(found.suggestions, { title: `A name in place of ${found.name}` })
   if (!name) return
-  const edit = await vscode.commands.executeCommand<vscode.WorkspaceEdit>(
-    'vscode.executeDocumentRenameProvider',
-    document.uri,
-    selection.active,
-    name,
-  )
-  await vscode.workspace.applyEdit(edit)
+  if (document.version !== version) throw new Error('The file has changed meanwhile; ask for a name again.')
+  const edit = await renaming(document.uri, selection.active, name)
+  if (!edit?.size) throw new Error(`No extension that is installed can rename ${found.name} here.`)
+  if (!(await vscode.workspace.applyEdit(edit))) throw new Error(`${found.name} could not be renamed.`)
+}
+
+/** Return the edit by which the language renames; undefined where nothing here knows how to. */
+async function renaming(uri: vscode.Uri, at: vscode.Position, name: string): Promise<vscode.WorkspaceEdit | undefined> {
+  try {
+    return await vscode.commands.executeCommand('vscode.executeDocumentRenameProvider', uri, at, name)
+  } catch {
+    return undefined
+  }
 }

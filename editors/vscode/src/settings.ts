@@ -20,14 +20,9 @@ export class Settings {
     return chosen(this.named('machine'), (name) => configuration.inspect(name)?.globalValue)
   }
 
-  /** What a workspace may set, too. It adds to the user's lists, and turns nothing on that the user has turned off. */
+  /** What a workspace may set, too. */
   ofWorkspace(): Values {
-    const configuration = vscode.workspace.getConfiguration(SECTION)
-    return chosen(this.named('window'), (name) => {
-      const { globalValue: user, workspaceValue: workspace } = configuration.inspect(name) ?? {}
-      if (Array.isArray(user) && Array.isArray(workspace)) return [...workspace, ...user]
-      return user === false ? false : (workspace ?? user)
-    })
+    return chosen(this.named('window'), joined)
   }
 
   /** Whether a change needs a new server: what is the machine's is told at the start only. */
@@ -40,17 +35,20 @@ export class Settings {
   }
 }
 
-/** Turn ghost text on or off for this user. */
+/** Turn ghost text on or off for this user; raises an error where that is not this user's to say. */
 export async function toggleGhostText(): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION)
-  const off = configuration.get('completion') === false
+  const off = !ghostTextIsOn()
+  if (off && configuration.inspect('completion')?.workspaceValue === false)
+    throw new Error('The settings of this workspace turn ghost text off.')
   await configuration.update('completion', off ? undefined : false, vscode.ConfigurationTarget.Global)
 }
 
-/** Turn ghost text on or off in one language for this user. */
+/** Turn ghost text on or off in one language for this user; raises an error where that is not this user's to say. */
 export async function toggleLanguage(language: string): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION)
-  const off = configuration.inspect<string[]>('languagesOff')?.globalValue ?? []
+  const { globalValue: off = [], workspaceValue: others } = configuration.inspect<string[]>('languagesOff') ?? {}
+  if (others?.includes(language)) throw new Error(`The settings of this workspace turn ghost text off in ${language}.`)
   const left = off.filter((one) => one !== language)
   const next = left.length < off.length ? left : [...off, language]
   await configuration.update('languagesOff', next.length ? next : undefined, vscode.ConfigurationTarget.Global)
@@ -58,9 +56,16 @@ export async function toggleLanguage(language: string): Promise<void> {
 
 /** Whether ghost text is on, as far as this editor's settings say; in a language, if one is given. */
 export function ghostTextIsOn(language?: string): boolean {
-  const configuration = vscode.workspace.getConfiguration(SECTION)
-  const off = configuration.get<string[]>('languagesOff') ?? []
-  return configuration.get('completion') !== false && !(language && off.includes(language))
+  const off = (joined('languagesOff') as string[] | null | undefined) ?? []
+  return joined('completion') !== false && !(language && off.includes(language))
+}
+
+/** What holds: a workspace adds to the user's lists, and turns nothing on that the user has turned off. */
+function joined(name: string): unknown {
+  const { globalValue: user, workspaceValue: workspace } =
+    vscode.workspace.getConfiguration(SECTION).inspect(name) ?? {}
+  if (Array.isArray(user) && Array.isArray(workspace)) return [...workspace, ...user]
+  return user === false ? false : (workspace ?? user)
 }
 
 function declared(manifest: unknown): [string, string][] {

@@ -48,6 +48,8 @@ export async function writeCommitMessage(session: Session, source: unknown): Pro
 async function repositoryOf(root: vscode.Uri | undefined): Promise<Repository | undefined> {
   const git = vscode.extensions.getExtension<GitExtension>('vscode.git')
   const repositories = git ? (await git.activate()).getAPI(1).repositories : []
-  const wanted = root?.toString()
-  return repositories.find(({ rootUri }) => rootUri.toString() === wanted) ?? repositories[0]
+  if (root) return repositories.find(({ rootUri }) => rootUri.toString() === root.toString())
+  const file = vscode.window.activeTextEditor?.document.uri.path ?? ''
+  const inner = repositories.filter(({ rootUri }) => file.startsWith(`${rootUri.path}/`))
+  return inner.sort((one, other) => other.rootUri.path.length - one.rootUri.path.length)[0] ?? repositories[0]
 }

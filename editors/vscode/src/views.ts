@@ -3,6 +3,7 @@ import * as vscode from 'vscode'
 import type { WindowMiddleware } from 'vscode-languageclient/node'
 
 export const SCHEME = 'codefuse'
+const MOST = 50 // texts that are kept for documents which may be open still
 
 type ShowDocument = NonNullable<WindowMiddleware['showDocument']>
 
@@ -29,11 +30,14 @@ export class TextViews implements vscode.TextDocumentContentProvider, vscode.Dis
   static readonly scheme = 'codefuse-text'
 
   private readonly texts = new Map<string, string>()
+  private count = 0
   private readonly registration = vscode.workspace.registerTextDocumentContentProvider(TextViews.scheme, this)
 
   async show(name: string, text: string, language = 'markdown'): Promise<void> {
-    const uri = vscode.Uri.from({ scheme: TextViews.scheme, path: `/${name}`, query: String(this.texts.size) })
+    const uri = vscode.Uri.from({ scheme: TextViews.scheme, path: `/${name}`, query: String(++this.count) })
     this.texts.set(uri.toString(), text)
+    const [oldest] = this.texts.keys()
+    if (this.texts.size > MOST && oldest) this.texts.delete(oldest)
     const document = await vscode.workspace.openTextDocument(uri)
     await vscode.languages.setTextDocumentLanguage(document, language)
     if (language === 'markdown' && previewable()) await vscode.commands.executeCommand('markdown.showPreview', uri)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { firstChangedLine, hunkAt, withHunks } from '../src/proposals/hunks'
+import { firstChangedLine, fits, hunkAt, withHunks } from '../src/proposals/hunks'
 import type { Hunk } from '../src/protocol'
 
 const TEXT = 'a\nb\nc\nd\ne\n'
@@ -41,4 +41,13 @@ test('a line of the new text belongs to the hunk that it lies in, or else to the
   assert.equal(hunkAt([second, first], 6), second)
   assert.equal(hunkAt([], 0), undefined)
   assert.equal(firstChangedLine([second, first]), 0)
+})
+
+test('a text that was changed where hunks are is not the one that they are about', () => {
+  const change: Hunk = { ...hunk(1, 2, 'B\n'), oldText: 'b\n' }
+  assert.ok(fits(TEXT, [change]))
+  assert.ok(fits(TEXT.replaceAll('\n', '\r\n'), [change]))
+  assert.ok(fits(`${TEXT}f\n`, [change]))
+  assert.ok(!fits(`new\n${TEXT}`, [change]))
+  assert.ok(!fits('', [change]))
 })

@@ -26,7 +26,7 @@ export function chipElement(reference: Reference, given?: Chip, remove?: () => v
     {
       type: 'button',
       class: 'open',
-      title: given?.detail || (reference.uri ? decodeURIComponent(reference.uri) : label),
+      title: given?.detail || (reference.uri ? decoded(reference.uri) : label),
       click: () => tell({ type: 'openReference', reference }),
     },
     codicon(iconOf(reference.kind ?? 'file')),
@@ -36,10 +36,25 @@ export function chipElement(reference: Reference, given?: Chip, remove?: () => v
   return element('span', { class: 'chip' }, open, away)
 }
 
+/** Return how a reference is shown of which nothing else is known. */
+export function chipOf(reference: Reference): Chip {
+  const detail = reference.uri ? decoded(reference.uri) : ''
+  return { label: labelOf(reference), detail, kind: reference.kind ?? 'file', reference }
+}
+
 export function labelOf(reference: Reference): string {
   if (reference.name) return reference.name
-  const file = reference.uri ? decodeURIComponent(reference.uri.split('/').pop() ?? '') : (reference.kind ?? '')
+  const file = reference.uri ? decoded(reference.uri.split('/').pop() ?? '') : (reference.kind ?? '')
   if (!reference.range) return file
   const { start, end } = reference.range
   return `${file}:${start.line + 1}-${Math.max(start.line, end.character ? end.line : end.line - 1) + 1}`
+}
+
+/** An address as it is read; other editors may have written it, and not escaped a sign that has to be. */
+function decoded(uri: string): string {
+  try {
+    return decodeURIComponent(uri)
+  } catch {
+    return uri
+  }
 }

@@ -1,7 +1,7 @@
 // The question that is being written: its text, what it is about, and the button that sends it or stops the answer.
 import type { Chip } from '../src/chat/messages'
 import type { CompletionItem, Reference } from '../src/protocol'
-import { chipElement } from './chips'
+import { chipElement, chipOf } from './chips'
 import { codicon, element, iconButton } from './elements'
 import { remember, remembered, tell } from './host'
 import { Suggestions } from './suggestions'
@@ -66,6 +66,21 @@ export class Composer {
     this.edited()
   }
 
+  /** Give back a question that was not answered, unless another one is being written by now. */
+  giveBack(text: string, references: Reference[]): void {
+    if (this.input.value.trim() || this.chosen.length) return
+    this.chosen = references.map(chipOf)
+    this.showChips()
+    this.input.value = text
+    this.edited()
+    if (document.hasFocus()) this.focus()
+  }
+
+  /** Stop the answer that is being written, if there is one. */
+  stop(): void {
+    if (this.running) tell({ type: 'stop' })
+  }
+
   add(chip: Chip): void {
     const same = JSON.stringify(chip.reference)
     if (!this.chosen.some(({ reference }) => JSON.stringify(reference) === same)) this.chosen.push(chip)
@@ -94,14 +109,13 @@ export class Composer {
 
   private keyed(event: KeyboardEvent): void {
     if (event.isComposing || this.suggestions.takesKey(event)) return
-    if (event.key === 'Escape' && this.running) tell({ type: 'stop' })
     if (event.key !== 'Enter' || event.shiftKey) return
     event.preventDefault()
     if (!this.running) this.ask()
   }
 
   private sendOrStop(): void {
-    if (this.running) tell({ type: 'stop' })
+    if (this.running) this.stop()
     else this.ask()
   }
 

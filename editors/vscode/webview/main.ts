@@ -25,6 +25,14 @@ window.addEventListener('message', (event: MessageEvent<ToView>) => hear(event.d
 window.addEventListener('focus', () => {
   if (document.activeElement === document.body) composer.focus()
 })
+window.addEventListener('keydown', (event) => {
+  if (event.isComposing) return
+  if (event.key === 'Escape') composer.stop()
+  if (!event.ctrlKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return
+  event.preventDefault() // from message to message, with the question behind the last one
+  if (event.key === 'ArrowUp') transcript.step(-1)
+  else if (!transcript.step(1)) composer.focus()
+})
 if (document.hasFocus()) composer.focus()
 tell({ type: 'ready' })
 
@@ -44,7 +52,7 @@ function hear(message: ToView): void {
     case 'failed':
       composer.isRunning = false
       transcript.failed(message)
-      return message.question ? composer.put(message.question) : undefined
+      return message.question ? composer.giveBack(message.question, message.references) : undefined
     case 'completions':
       return composer.take(message.id, message.items)
     case 'commands':

@@ -30,16 +30,18 @@ export class Transcript {
   ) {
     this.welcome = welcome
     this.element.addEventListener('click', (event) => follow(event))
-    this.element.addEventListener('keydown', (event) => this.step(event))
   }
 
-  /** Show a conversation from its beginning. */
-  showAll({ turns, earlier, running }: ToView & { type: 'conversation' }): void {
+  /** Show a conversation: its end, or the turn `at`. */
+  showAll({ turns, earlier, running, at }: ToView & { type: 'conversation' }): void {
     this.answer = undefined
     this.element.replaceChildren(...(turns.length || running ? turns.map((turn) => this.turn(turn)) : [this.welcome]))
     if (earlier) this.element.prepend(earlierButton(earlier))
     if (running) this.begin(running)
-    this.toEnd(true)
+    const stays = at && this.element.querySelector(`[data-turn="${CSS.escape(at)}"]`)
+    if (!stays) return this.toEnd(true)
+    this.follows = false
+    stays.scrollIntoView({ block: 'start' })
   }
 
   /** Show a question, and an answer that is being written. */
@@ -86,12 +88,12 @@ export class Transcript {
   failed({ message, turn }: ToView & { type: 'failed' }): void {
     const answer = this.answer
     this.answer = undefined
-    if (!answer) return
-    answer.markdown.end()
-    answer.turn.classList.remove('writing')
-    answer.turn.removeAttribute('aria-busy')
+    answer?.markdown.end()
+    answer?.turn.classList.remove('writing')
+    answer?.turn.removeAttribute('aria-busy')
     const error = element('p', { class: 'error', role: 'alert' }, codicon('warning'), message)
-    answer.turn.append(error, ...(turn ? this.endOf(turn) : []))
+    if (answer) answer.turn.append(error, ...(turn ? this.endOf(turn) : []))
+    else this.element.append(error)
     this.toEnd()
   }
 
@@ -101,6 +103,7 @@ export class Transcript {
 
   private human(turn: Turn): HTMLElement {
     const made = element('article', { class: 'turn human', 'aria-label': 'Your question', tabindex: '-1' })
+    made.dataset['turn'] = turn.turnId
     const text = element('div', { class: 'text' }, turn.text)
     const chips = chipRow(turn.references ?? [])
     const edit = iconButton('edit', 'Ask something else here', () => this.edit(made, turn))
@@ -145,7 +148,10 @@ export class Transcript {
         tell({ type: 'edit', turnId: turn.turnId, text: input.value, references: turn.references ?? [] })
     }
     input.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') done()
+      if (event.key === 'Escape') {
+        event.stopPropagation()
+        return done()
+      }
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
       event.preventDefault()
       send()
@@ -161,13 +167,13 @@ export class Transcript {
     input.style.height = `${Math.min(input.scrollHeight + 2, 240)}px`
   }
 
-  /** Go from message to message by keys. */
-  private step(event: KeyboardEvent): void {
-    if (!event.ctrlKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return
+  /** Go to the message before or behind the one that has the focus; return whether there is one. */
+  step(by: 1 | -1): boolean {
     const turns = [...this.element.querySelectorAll<HTMLElement>('.turn')]
     const at = turns.findIndex((turn) => turn.contains(document.activeElement))
-    turns[event.key === 'ArrowUp' ? (at < 0 ? turns.length : at) - 1 : at + 1]?.focus()
-    event.preventDefault()
+    const next = at < 0 && by > 0 ? undefined : turns[(at < 0 ? turns.length : at) + by]
+    next?.focus()
+    return next !== undefined
   }
 
   private isNearEnd(): boolean {

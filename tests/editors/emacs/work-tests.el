@@ -63,6 +63,16 @@
       (should (member "Explain" titles))
       (should (member "Write tests" titles)))))
 
+(ert-deftest work-action-changes-the-code-in-one-step-to-undo ()
+  (let ((before "def simple(x):\n    if x:\n        return True\n    return False\n"))
+    (driver-say "simple" "def simple(x):\n    return bool(x)\n")
+    (driver-with-file before
+      (cl-letf (((symbol-function 'completing-read) (work-choose "Simplify")))
+        (driver-do #'codefuse-action))
+      (driver-wait "the change" (equal (buffer-string) "def simple(x):\n    return bool(x)\n"))
+      (driver-undo)
+      (should (equal (buffer-string) before)))))
+
 (ert-deftest work-edit-of-a-document-that-changed-is-refused-in-a-sentence ()
   (driver-with-file work-square
     (let* ((server (codefuse-server))
@@ -262,6 +272,9 @@
       (driver-do #'codefuse-chat-regenerate)
       (work-answered)
       (should (equal (work-texts) '("First thing" "Another answer.")))
+      (driver-wait "both answers" (string-match-p "^CodeFuse  (2/2)$" (buffer-string)))
+      (driver-do #'codefuse-chat-switch-branch)
+      (driver-wait "the first answer" (equal (work-texts) '("First thing" "First answer.")))
       (driver-say "Otherwise" "A third answer.")
       (driver-do #'codefuse-chat-edit "Otherwise asked")
       (work-answered)
@@ -309,6 +322,52 @@
           (work-answered)
           (should (equal (codefuse-chat--question) "How big is it?")))
       (driver-engine :do "begin"))))
+
+(ert-deftest work-chat-that-is-left-for-another-one-is-not-mixed-with-it ()
+  (driver-say "First thing" "First answer.")
+  (driver-with-file work-square
+    (work-with-chat
+      (work-ask "First thing")
+      (work-answered)
+      (let ((id codefuse-chat--conversation))
+        (driver-do #'codefuse-chat-new)
+        (driver-say-slowly "Second thing" 0.1 "Second " "answer.")
+        (codefuse-chat-open id)
+        (work-ask "Second thing")
+        (work-answered)
+        (should (equal (work-texts) '("Second thing" "Second answer.")))
+        (should-not (equal id codefuse-chat--conversation))))))
+
+(ert-deftest work-chat-keeps-what-was-said-when-nobody-can-say-it-again ()
+  (driver-say "First thing" "First answer.")
+  (driver-with-file work-square
+    (work-with-chat
+      (work-ask "First thing")
+      (work-answered)
+      (driver-engine :do "end")
+      (unwind-protect
+          (progn
+            (driver-do #'codefuse-chat-regenerate)
+            (work-answered)
+            (should (equal (work-texts) '("First thing" "First answer."))))
+        (driver-engine :do "begin")))))
+
+(ert-deftest work-code-that-was-changed-meanwhile-is-left-alone ()
+  (driver-with-file work-square
+    (let* ((server (codefuse-server))
+           (range (codefuse-range (point-min) (point-max) server))
+           (hunk (list :range range :oldText work-square :newText "pass\n")))
+      (should (codefuse-review-hunks (list hunk) server))
+      (goto-char (point-min))
+      (driver-type "# ")
+      (should-error (codefuse-review-hunks (list hunk) server) :type 'user-error))))
+
+(ert-deftest work-code-of-an-answer-begins-no-mode-but-one-of-a-language ()
+  (should (codefuse-markdown--mode "python"))
+  (should (codefuse-markdown--mode "elisp"))
+  (should (codefuse-markdown--mode "css"))
+  (dolist (word '("server" "desktop-save" "global-codefuse" "tool-bar" "dired" ""))
+    (should-not (codefuse-markdown--mode word))))
 
 ;;;; Trouble
 

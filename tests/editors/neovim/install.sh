@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Install Neovim of Debian's testing suite, with a libc of its own, into a folder that nothing else uses.
-# Prints the path of the program. Quick when it is there. SUITE=sid takes another suite.
+# Prints the path of the program. Quick when it is there. SUITE=sid takes another suite. Where there is npm, stylua comes
+# into a folder beside it.
 set -euo pipefail
 
 prefix=${CODEFUSE_EDITORS:-$HOME/.cache/codefuse-editors}/neovim
 nvim=$prefix/usr/bin/nvim
 suite=${SUITE:-forky}
+
+stylua=$(dirname "$prefix")/stylua
+if command -v npm >/dev/null && [ ! -e "$stylua/package.json" ]; then
+  npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$stylua" @johnnymorganz/stylua@2.5.2 >&2
+fi
 
 if "$nvim" --version >/dev/null 2>&1; then
   echo "$nvim"

@@ -13,6 +13,9 @@ M.writing = nil
 local function writer(bufnr)
   local height = 0
   return function(message)
+    if not vim.api.nvim_buf_is_valid(bufnr) then
+      return -- nobody wants it any more
+    end
     local lines = vim.split(message, '\n', { plain = true })
     vim.api.nvim_buf_set_lines(bufnr, 0, height, false, lines)
     height = #lines

@@ -26,9 +26,12 @@ local namespace = vim.api.nvim_create_namespace('codefuse.hunks')
 ---@class codefuse.Standing: codefuse.Proposal
 ---@field decided table<string, boolean>
 ---@field modifiable boolean
+---@field keys table[] What the keys meant in the buffer before.
 ---@field winbars table<integer, string>
 
 local standing = {} ---@type table<integer, codefuse.Standing> by buffer
+
+local CHANGED = 'CodeFuse: the code has changed meanwhile; ask again.'
 
 local KEYS = {
   { 'a', 'accept', 'accept this' },
@@ -39,6 +42,32 @@ local KEYS = {
   { ']c', 'next', 'next' },
   { '[c', 'previous', 'previous' },
 }
+
+--- A text with line ends as buffers have them.
+---@param text string
+---@return string
+local function plain(text)
+  return (text:gsub('\r\n?', '\n'))
+end
+
+--- Whether the buffer still holds what the hunks are about.
+---@param proposal codefuse.Proposal
+---@return boolean
+local function fits(proposal)
+  local bufnr = proposal.bufnr
+  local count = vim.api.nvim_buf_line_count(bufnr)
+  return vim.iter(proposal.hunks):all(function(hunk)
+    local first, from, last, to = places.in_buffer(bufnr, hunk.range, proposal.encoding)
+    local lines = {}
+    if first < count then
+      local stop = math.min(last, count - 1)
+      local stop_col = last < count and to or #vim.api.nvim_buf_get_lines(bufnr, -2, -1, false)[1]
+      lines = vim.api.nvim_buf_get_text(bufnr, first, from, stop, stop_col, {})
+    end
+    local text = table.concat(lines, '\n') .. (first < count and last >= count and '\n' or '')
+    return vim.trim(text) == vim.trim(plain(hunk.oldText))
+  end)
+end
 
 --- The lines that a hunk stands for: where they are, and what they become, whole lines both.
 ---@param proposal codefuse.Proposal
@@ -51,12 +80,9 @@ local function whole_lines(proposal, hunk)
   local function line(row)
     return vim.api.nvim_buf_get_lines(proposal.bufnr, row, row + 1, false)[1] or ''
   end
-  local new = vim.split(hunk.newText, '\n', { plain = true })
-  if
-    to == 0
-    and from == 0
-    and (last > first or hunk.newText:sub(-1) == '\n' or hunk.newText == '')
-  then
+  local text = plain(hunk.newText)
+  local new = vim.split(text, '\n', { plain = true })
+  if to == 0 and from == 0 and (last > first or text:sub(-1) == '\n' or text == '') then
     if new[#new] == '' then
       table.remove(new)
     end
@@ -176,6 +202,11 @@ local function close(it)
   for _, key in ipairs(KEYS) do
     pcall(vim.keymap.del, 'n', key[1], { buffer = it.bufnr })
   end
+  vim.api.nvim_buf_call(it.bufnr, function()
+    for _, map in ipairs(it.keys) do
+      vim.fn.mapset('n', false, map)
+    end
+  end)
   for window, winbar in pairs(it.winbars) do
     if vim.api.nvim_win_is_valid(window) then
       vim.wo[window][0].winbar = winbar
@@ -192,7 +223,10 @@ local function finish(it)
       table.insert(accepted, hunk.id)
     end
   end
-  if #accepted > 0 then
+  if #accepted > 0 and not fits(it) then
+    vim.notify(CHANGED, vim.log.levels.WARN)
+    it.discard()
+  elseif #accepted > 0 then
     it.accept(accepted)
   else
     it.discard()
@@ -276,13 +310,32 @@ local ACTIONS = {
   end,
 }
 
+--- What the keys mean in a buffer without us.
+---@param bufnr integer
+---@return table[]
+local function meanings(bufnr)
+  return vim.api.nvim_buf_call(bufnr, function()
+    local maps = vim.tbl_map(function(key)
+      return vim.fn.maparg(key[1], 'n', false, true)
+    end, KEYS)
+    return vim.tbl_filter(function(map)
+      return map.buffer == 1
+    end, maps)
+  end)
+end
+
 --- Show a proposal and wait for what the user decides.
 ---@param proposal codefuse.Proposal
 function M.show(proposal)
   M.close(proposal.bufnr)
+  if not fits(proposal) then
+    vim.notify(CHANGED, vim.log.levels.WARN)
+    return proposal.discard()
+  end
   local it = vim.tbl_extend('force', proposal, {
     decided = {},
     modifiable = vim.bo[proposal.bufnr].modifiable,
+    keys = meanings(proposal.bufnr),
     winbars = {},
   }) --[[@as codefuse.Standing]]
   standing[it.bufnr] = it

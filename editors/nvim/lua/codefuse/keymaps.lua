@@ -74,15 +74,28 @@ local function fall_back(lhs, before)
   end
 end
 
+local meant = {} ---@type table<integer, table<string, vim.api.keyset.get_keymap>> by buffer and key, before us
+
+--- What a key meant in a buffer before us: when a server begins anew, it is our own mapping that stands there.
 ---@param bufnr integer
 ---@param lhs string
 ---@return vim.api.keyset.get_keymap?
 local function mapped_before(bufnr, lhs)
+  if not meant[bufnr] then
+    meant[bufnr] = {}
+    vim.api.nvim_create_autocmd('BufWipeout', {
+      buffer = bufnr,
+      callback = function()
+        meant[bufnr] = nil
+      end,
+    })
+  end
   for _, map in ipairs(vim.api.nvim_buf_get_keymap(bufnr, 'i')) do
     if is_same(map.lhs, lhs) and not vim.startswith(map.desc or '', 'CodeFuse: ') then
-      return map
+      meant[bufnr][lhs] = map
     end
   end
+  return meant[bufnr][lhs]
 end
 
 --- Set the keys for ghost text in a buffer.

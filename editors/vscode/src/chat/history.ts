@@ -2,7 +2,7 @@
 import * as vscode from 'vscode'
 
 import { type ConversationSummary, Method } from '../protocol'
-import type { Session } from '../server/session'
+import { messageOf, type Session } from '../server/session'
 
 const SHOWN = 50
 const TYPING_MS = 120 // between a keystroke and the search for what was typed
@@ -21,13 +21,19 @@ export function pickConversation(session: Session, deleted: (id: string) => void
   picker.matchOnDetail = true
   let typing: NodeJS.Timeout | undefined
   let searches = 0
+  let isActing = false // a question in between hides the list
   const search = async () => {
     const mine = ++searches
     picker.busy = true
-    const found = await listed(session, picker.value)
+    const found = await listed(session, picker.value).catch(tell)
     if (mine !== searches) return
-    picker.items = found
+    picker.items = found ?? []
     picker.busy = false
+  }
+  const act = async (button: vscode.QuickInputButton, conversation: ConversationSummary) => {
+    if (button === RENAME) await renamed(session, conversation)
+    if (button === EXPORT) await exportConversation(session, conversation.conversationId)
+    if (button === DELETE && (await isDeleted(session, conversation))) deleted(conversation.conversationId)
   }
   return new Promise((resolve) => {
     picker.onDidChangeValue(() => {
@@ -35,18 +41,22 @@ export function pickConversation(session: Session, deleted: (id: string) => void
       typing = setTimeout(() => void search(), TYPING_MS)
     })
     picker.onDidTriggerItemButton(async ({ button, item: { conversation } }) => {
-      if (button === RENAME) await renamed(session, conversation)
-      if (button === EXPORT) await exportConversation(session, conversation.conversationId)
-      if (button === DELETE && (await isDeleted(session, conversation))) deleted(conversation.conversationId)
-      if (button !== EXPORT) await search()
+      isActing = true
+      await act(button, conversation).catch(tell)
+      isActing = false
+      if (button === EXPORT) return picker.hide()
+      picker.show()
+      await search()
     })
     picker.onDidAccept(() => {
       resolve(picker.selectedItems[0]?.conversation.conversationId)
       picker.hide()
     })
     picker.onDidHide(() => {
+      if (isActing) return
+      clearTimeout(typing)
       resolve(undefined)
-      if (!picker.ignoreFocusOut) picker.dispose()
+      picker.dispose()
     })
     picker.show()
     void search()
@@ -84,4 +94,8 @@ async function isDeleted(session: Session, { conversationId, title }: Conversati
   if (said !== yes) return false
   await session.request(Method.deleteConversation, { conversationId })
   return true
+}
+
+function tell(error: unknown): undefined {
+  void vscode.window.showErrorMessage(messageOf(error))
 }

@@ -23,11 +23,11 @@ export interface SlashCommand {
 }
 
 export type ToView =
-  | { type: 'conversation'; title: string; turns: Turn[]; earlier: number; running?: Running }
+  | { type: 'conversation'; title: string; turns: Turn[]; earlier: number; running?: Running; at?: string }
   | { type: 'begin'; running: Running }
   | { type: 'delta'; text: string }
   | { type: 'end'; turn: Turn; question: Turn; notes: string[] }
-  | { type: 'failed'; message: string; question: string; turn?: Turn }
+  | { type: 'failed'; message: string; question: string; references: Reference[]; turn?: Turn }
   | { type: 'completions'; id: number; items: CompletionItem[] }
   | { type: 'commands'; commands: SlashCommand[] }
   | { type: 'chip'; chip: Chip }

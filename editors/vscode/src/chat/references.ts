@@ -19,15 +19,6 @@ export function fileChip(uri: vscode.Uri): Chip {
   return { label: nameOf(uri), detail: detailOf(uri), kind: 'file', reference: { uri: uri.toString(), kind: 'file' } }
 }
 
-/** How a reference that the server keeps is shown. */
-export function chipOf(reference: Reference): Chip {
-  const uri = reference.uri ? vscode.Uri.parse(reference.uri) : undefined
-  const range = reference.range
-  const lines = range ? `:${range.start.line + 1}-${range.end.line + 1}` : ''
-  const label = reference.name ?? (uri ? `${nameOf(uri)}${lines}` : (reference.kind ?? ''))
-  return { label, detail: uri ? detailOf(uri) : '', kind: reference.kind ?? 'file', reference }
-}
-
 /** Let the user choose a file of the workspace. */
 export async function pickFile(): Promise<Chip | undefined> {
   const open = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.map(({ input }) => input))

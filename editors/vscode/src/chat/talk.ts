@@ -11,6 +11,7 @@ export class Talk {
   private turns: Turn[] = []
   private earlier = 0 // turns that the server has before these
   private running: (Running & { stop: vscode.CancellationTokenSource }) | undefined
+  private place = 0 // counts what was gone to: what comes late, for a former place, is not shown
 
   constructor(
     private readonly session: Session,
@@ -21,16 +22,16 @@ export class Talk {
     return this.running !== undefined
   }
 
-  /** Show all of it anew. */
-  showAll(): void {
+  /** Show all of it anew: its end, or the turn `at`. */
+  showAll(at?: string): void {
     const { title, turns, earlier } = this
     const running = this.running && { ...this.running, stop: undefined }
-    this.show({ type: 'conversation', title, turns, earlier, ...(running ? { running } : {}) })
+    this.show({ type: 'conversation', title, turns, earlier, ...(running ? { running } : {}), ...(at ? { at } : {}) })
   }
 
   /** Begin another conversation. */
   begin(): void {
-    this.stop()
+    this.leave()
     this.id = undefined
     this.title = ''
     this.turns = []
@@ -40,11 +41,12 @@ export class Talk {
 
   /** Go on with a former one, in the branch that ends at a turn; the newest if none is given. */
   async open(conversationId: string, turnId?: string): Promise<void> {
-    this.stop()
-    const found = await this.session.request<Conversation>(Method.openConversation, {
-      conversationId,
-      ...(turnId ? { turnId } : {}),
-    })
+    const place = this.leave()
+    const params = { conversationId, ...(turnId ? { turnId } : {}) }
+    const found = await this.session
+      .request<Conversation>(Method.openConversation, params)
+      .catch((error: unknown) => this.stay(place, error))
+    if (place !== this.place) return
     this.id = found.conversationId
     this.title = found.title
     this.turns = found.turns
@@ -58,14 +60,15 @@ export class Talk {
     if (!this.id || !first) return
     const params = { conversationId: this.id, turnId: this.turns.at(-1)?.turnId, beforeTurnId: first.turnId }
     const found = await this.session.request<Conversation>(Method.openConversation, params)
+    if (this.turns[0] !== first) return
     this.turns = [...found.turns, ...this.turns]
     this.earlier = found.earlier ?? 0
-    this.showAll()
+    this.showAll(first.turnId)
   }
 
-  ask(message: string, references: Reference[]): Promise<void> {
+  async ask(message: string, references: Reference[]): Promise<void> {
     const params = { message, references, ...(this.id ? { conversationId: this.id } : {}) }
-    return this.answer(Method.chat, params, message, references)
+    await this.answer(Method.chat, params, message, references)
   }
 
   /** Have the question before an answer answered once more. */
@@ -73,22 +76,16 @@ export class Talk {
     const at = this.turns.findIndex((turn) => turn.turnId === turnId)
     const question = this.turns[at - 1]
     if (!question) return
-    this.turns = this.turns.slice(0, at - 1)
-    this.showAll()
     const params = { conversationId: this.id, turnId }
-    await this.answer(Method.regenerate, params, question.text, question.references ?? [])
-    await this.reopen()
+    await this.branch(at - 1, Method.regenerate, params, question.text, question.references ?? [])
   }
 
   /** Ask something else in place of a question. */
   async edit(turnId: string, message: string, references: Reference[]): Promise<void> {
     const at = this.turns.findIndex((turn) => turn.turnId === turnId)
     if (at < 0) return
-    this.turns = this.turns.slice(0, at)
-    this.showAll()
     const params = { conversationId: this.id, turnId, message, references }
-    await this.answer(Method.editQuestion, params, message, references)
-    await this.reopen()
+    await this.branch(at, Method.editQuestion, params, message, references)
   }
 
   /** End the answer that is being written; what was said stays. */
@@ -96,8 +93,36 @@ export class Talk {
     this.running?.stop.cancel()
   }
 
-  private async answer(method: string, params: object, question: string, references: Reference[]): Promise<void> {
+  /** Have the conversation go on otherwise from a turn on; it stays as it was where nothing comes of that. */
+  private async branch(from: number, method: string, params: object, question: string, references: Reference[]) {
+    const before = this.turns
+    this.turns = before.slice(0, from)
+    this.showAll()
+    if (await this.answer(method, params, question, references, before)) await this.reopen()
+  }
+
+  /** Leave what is shown for something else: an answer that is being written is stopped, and shown no more. */
+  private leave(): number {
     this.stop()
+    this.running = undefined
+    return ++this.place
+  }
+
+  /** What was to be gone to cannot be shown: show again what there is. */
+  private stay(place: number, error: unknown): never {
+    if (place === this.place) this.showAll()
+    throw error
+  }
+
+  /** Ask for an answer; return whether there is one. `before` is what was said if nothing comes of it. */
+  private async answer(
+    method: string,
+    params: object,
+    question: string,
+    references: Reference[],
+    before = this.turns,
+  ): Promise<boolean> {
+    this.leave()
     const running = { question, references, text: '', stop: new vscode.CancellationTokenSource() }
     this.running = running
     this.show({ type: 'begin', running: { question, references, text: '' } })
@@ -107,12 +132,17 @@ export class Talk {
     }
     try {
       const result = await this.session.stream<ChatResult>(method, params, take, running.stop.token)
-      if (this.running === running) this.finish(result, question, references)
+      if (this.running !== running) return false
+      this.running = undefined
+      this.finish(result, question, references)
+      return true
     } catch (error) {
-      if (this.running === running) this.fail(error, running)
+      if (this.running !== running) return false
+      this.running = undefined
+      this.fail(error, running, before, method !== Method.regenerate)
+      return false
     } finally {
       running.stop.dispose()
-      if (this.running === running) this.running = undefined
     }
   }
 
@@ -135,14 +165,21 @@ export class Talk {
     this.show({ type: 'end', turn, question, notes: result.leftOut ?? [] })
   }
 
-  private fail(error: unknown, { question, references, text }: Running): void {
+  private fail(error: unknown, { question, references, text }: Running, before: Turn[], isNew: boolean): void {
     const message = error instanceof vscode.CancellationError ? 'Stopped.' : messageOf(error)
     const kept = keptOf(error)
-    if (!kept) return this.show({ type: 'failed', message, question: text ? '' : question })
+    if (!kept) {
+      if (this.turns !== before) {
+        this.turns = before
+        this.showAll()
+      }
+      this.show({ type: 'failed', message, question: isNew && !text ? question : '', references })
+      return
+    }
     this.id = kept.conversationId
     const turn: Turn = { turnId: kept.turnId, role: 'bot', text }
     this.turns = [...this.turns, { turnId: kept.questionId, role: 'human', text: question, references }, turn]
-    this.show({ type: 'failed', message, question: '', turn })
+    this.show({ type: 'failed', message, question: '', references, turn })
   }
 
   /** Learn from the server how the branches are now. */

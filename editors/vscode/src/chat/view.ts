@@ -6,6 +6,7 @@ import { type CompletionItem, Method } from '../protocol'
 import type { Session } from '../server/session'
 import { exportConversation, pickConversation } from './history'
 import type { Chip, FromView, SlashCommand, ToView } from './messages'
+import { openLink } from './links'
 import { pageOf } from './page'
 import { fileChip, isCode, openReference, pickFile, selectionChip } from './references'
 import { Talk } from './talk'
@@ -16,7 +17,7 @@ const LAST = 'conversation' // the file that names the last one, in the workspac
 export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   private view: vscode.WebviewView | undefined
   private readonly talk: Talk
-  private editor = vscode.window.activeTextEditor // the last one: while the chat has the focus there is none
+  private editor = codeOf(vscode.window.activeTextEditor) // the last one: while the chat has the focus there is none
   private unsent: ToView[] = [] // for a page that is not there yet
   private loaded = false
   private kept: string | undefined // the conversation that the file names
@@ -35,7 +36,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
     this.listening = vscode.Disposable.from(
       session.onChange(() => this.say({ type: 'status', word: this.statusWord() })),
       vscode.window.onDidChangeActiveTextEditor((editor) => {
-        if (editor) this.editor = editor
+        this.editor = codeOf(editor) ?? this.editor
         this.tellSelection()
       }),
       vscode.window.onDidChangeTextEditorSelection(
@@ -85,8 +86,8 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
 
   /** Make the selection, or the whole file where nothing is selected, a reference of the next question. */
   async addSelection(): Promise<void> {
-    const editor = vscode.window.activeTextEditor ?? this.editor
-    if (!editor || !isCode(editor.document.uri)) return
+    const editor = codeOf(vscode.window.activeTextEditor) ?? this.editor
+    if (!editor) return
     await this.add(selectionChip(editor) ?? fileChip(editor.document.uri))
   }
 
@@ -189,8 +190,8 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private async complete({ id, text, offset }: FromView & { type: 'complete' }): Promise<void> {
     const editor = this.editor
-    const where = editor && isCode(editor.document.uri) ? { textDocument: { uri: editor.document.uri.toString() } } : {}
-    const range = editor && where.textDocument && !editor.selection.isEmpty ? { range: asRange(editor.selection) } : {}
+    const where = editor ? { textDocument: { uri: editor.document.uri.toString() } } : {}
+    const range = editor && !editor.selection.isEmpty ? { range: asRange(editor.selection) } : {}
     const params = { text, offset, ...where, ...range }
     const found = await this.session
       .request<{ items: CompletionItem[] }>(Method.chatComplete, params)
@@ -220,6 +221,11 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 }
 
+/** An editor, if it shows code: an output channel and a difference are editors, too. */
+function codeOf(editor: vscode.TextEditor | undefined): vscode.TextEditor | undefined {
+  return editor && isCode(editor.document.uri) ? editor : undefined
+}
+
 function asRange({ start, end }: vscode.Selection): object {
   return { start: { line: start.line, character: start.character }, end: { line: end.line, character: end.character } }
 }
@@ -228,16 +234,4 @@ async function newFile(content: string, named: string): Promise<void> {
   const known = await vscode.languages.getLanguages()
   const language = known.includes(named) ? { language: named } : {}
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content, ...language }))
-}
-
-/** Follow a link of an answer: to a page, after the editor has asked, or to a file of the workspace. */
-async function openLink(href: string): Promise<void> {
-  if (/^(https?|mailto):/i.test(href)) {
-    await vscode.env.openExternal(vscode.Uri.parse(href, true))
-    return
-  }
-  const [path, line] = href.replace(/^file:\/\//, '').split(/[#:]L?(?=\d+$)/)
-  const [file] = path ? await vscode.workspace.findFiles(path.replace(/^[./\\]+/, ''), undefined, 1) : []
-  const at = new vscode.Position(Math.max(0, Number(line ?? 1) - 1), 0)
-  if (file) await vscode.window.showTextDocument(file, { selection: new vscode.Range(at, at) })
 }

@@ -1,13 +1,16 @@
 // Code of an answer put into files: at the cursor as it is, or merged into a file after a look at the difference.
 import * as vscode from 'vscode'
 
+import { fileAt } from '../chat/links'
 import { isCode } from '../chat/references'
 import { type Applied, type Hunk, Method } from '../protocol'
 import type { Session } from '../server/session'
+import { fits } from './hunks'
 import type { Previews } from './preview'
 import { Proposal } from './proposal'
 
 const NO_EDITOR = 'Open the file that the code belongs into, and try again.'
+const CHANGED = 'The file has changed meanwhile; apply the code again.'
 
 export class Applying {
   constructor(
@@ -19,14 +22,14 @@ export class Applying {
   async insert(code: string, last: vscode.TextEditor | undefined): Promise<void> {
     const editor = await shown(last)
     const text = code.endsWith('\n') && !editor.selection.isSingleLine ? code : code.replace(/\n$/, '')
-    await editor.edit((edit) => editor.selections.forEach((selection) => edit.replace(selection, text)))
+    const put = (edit: vscode.TextEditorEdit) => editor.selections.forEach((one) => edit.replace(one, text))
+    if (!(await editor.edit(put))) throw new Error('The code could not be put into this file.')
     await vscode.window.showTextDocument(editor.document)
   }
 
   /** Propose to merge code into the file it is meant for: the one that it names, else the one that was used last. */
   async apply(code: string, language: string, path: string, last: vscode.TextEditor | undefined): Promise<void> {
-    const target =
-      (path && (await vscode.workspace.findFiles(path, undefined, 1))[0]) || (!path && (await shown(last)).document.uri)
+    const target = path ? await fileAt(path) : (await shown(last)).document.uri
     const document = target ? await vscode.workspace.openTextDocument(target) : undefined
     const textDocument = document && { uri: document.uri.toString(), version: document.version }
     const params = {
@@ -52,14 +55,13 @@ export class Applying {
       void vscode.window.showInformationMessage(applied.note || 'The file has this code already.')
       return
     }
+    if (!fits(before, hunks)) throw new Error(CHANGED)
     const proposal = new Proposal(uri, before, applied.label || 'Apply')
-    const version = existing?.version
     proposal.settle(hunks, {
       accept: async (chosen) => {
-        if (chosen.length === hunks.length)
-          return this.session.converters.protocol2CodeConverter.asWorkspaceEdit(applied.edit)
-        if (existing?.version !== version) throw new Error('The file has changed meanwhile; apply the code again.')
-        return editOf(uri, chosen)
+        if (existing && (await vscode.workspace.openTextDocument(uri)).getText() !== before) throw new Error(CHANGED)
+        if (chosen.length < hunks.length) return editOf(uri, chosen)
+        return this.session.converters.protocol2CodeConverter.asWorkspaceEdit(applied.edit)
       },
       discard: () => undefined,
     })

@@ -48,17 +48,26 @@ export class Editing {
     const params = { textDocument: { uri: document.uri.toString(), version: document.version }, range, instruction }
     const proposal = new Proposal(document.uri, document.getText(), short(instruction))
     const growing = new Growing(document, selection, proposal, this.previews)
+    const stop = new vscode.CancellationTokenSource()
+    const stopping = token.onCancellationRequested(() => stop.cancel())
+    proposal.abandoned = () => stop.cancel() // what nobody looks at need not be written
     try {
-      const edit = await this.session.stream<Edit>(Method.edit, params, (text) => growing.take(text), token)
+      const edit = await this.session.stream<Edit>(Method.edit, params, (text) => growing.take(text), stop.token)
+      await growing.shown
       this.settle(proposal, edit)
-      if (!edit.hunks.length) {
+      if (growing.shown && !this.previews.isShown(proposal)) proposal.decision?.discard()
+      else if (!edit.hunks.length) {
         await this.previews.close(proposal)
         void vscode.window.showInformationMessage(edit.note || 'The code stays as it is.')
-      } else if (growing.isShown) this.previews.refresh(proposal)
+      } else if (growing.shown) this.previews.refresh(proposal)
       else await this.previews.show(proposal)
     } catch (error) {
+      await growing.shown?.catch(() => undefined)
       await this.previews.close(proposal)
-      if (!token.isCancellationRequested) throw error
+      if (!stop.token.isCancellationRequested) throw error
+    } finally {
+      stopping.dispose()
+      stop.dispose()
     }
   }
 
@@ -81,7 +90,7 @@ export class Editing {
 
 /** The rewrite while it is written, shown in place of the lines that were selected. */
 class Growing {
-  isShown = false
+  shown: Promise<void> | undefined
   private text = ''
   private readonly before: string
   private readonly behind: string
@@ -104,9 +113,9 @@ class Growing {
   take(text: string): void {
     this.text += text
     this.proposal.growing = this.before + this.text + this.behind
-    if (this.isShown) return this.previews.refresh(this.proposal)
-    this.isShown = true
-    void this.previews.show(this.proposal)
+    if (this.shown) return this.previews.refresh(this.proposal)
+    this.shown = this.previews.show(this.proposal)
+    this.shown.catch(() => undefined) // told when the answer is whole
   }
 }
 

@@ -14,6 +14,16 @@ export function withHunks(text: string, hunks: readonly Hunk[]): string {
     .reduce((changed, { from, to, newText }) => changed.slice(0, from) + newText + changed.slice(to), text)
 }
 
+/** Return whether a text is still the one that the hunks are about. */
+export function fits(text: string, hunks: readonly Hunk[]): boolean {
+  const starts = lineStarts(text)
+  return hunks.every(({ range: { start, end }, oldText }) => {
+    const from = (starts[start.line] ?? text.length) + start.character
+    const to = (starts[end.line] ?? text.length) + end.character
+    return plain(text.slice(from, to)) === plain(oldText)
+  })
+}
+
 /** Return which hunk a line of the new text belongs to: the one it lies in, or else the nearest. */
 export function hunkAt(hunks: readonly Hunk[], line: number): Hunk | undefined {
   let shift = 0
@@ -46,4 +56,9 @@ function lineStarts(text: string): number[] {
   const starts = [0]
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
   return starts
+}
+
+/** A text whose lines end as nobody minds. */
+function plain(text: string): string {
+  return text.replace(/\r\n?/g, '\n')
 }

@@ -56,18 +56,22 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   /** Put what is still proposed into the file, in one step, and close the diff. */
   async accept(only?: 'hunk at the cursor'): Promise<void> {
     const proposal = this.active()
-    if (!proposal?.decision) return
+    const decision = proposal?.decision
+    if (!proposal || !decision) return
     const hunk = only && this.hunkAtCursor(proposal)
-    const edit = await proposal.decision.accept(hunk ? [hunk] : proposal.hunks)
-    if (!(await vscode.workspace.applyEdit(edit)))
-      throw new Error('The file has changed meanwhile; nothing was put in.')
-    proposal.decision = undefined // closing the diff is no refusal any more
+    const chosen = hunk ? [hunk] : proposal.hunks
+    proposal.decision = undefined // a second press decides nothing, and closing the diff is no refusal any more
+    try {
+      const edit = await decision.accept(chosen)
+      if (!(await vscode.workspace.applyEdit(edit)))
+        throw new Error('The file has changed meanwhile; nothing was put in.')
+    } catch (error) {
+      proposal.decision = decision
+      throw error
+    }
     await this.close(proposal)
     const document = await vscode.workspace.openTextDocument(proposal.uri)
-    await vscode.window.showTextDocument(document, {
-      selection: lineOf(firstChangedLine(proposal.hunks)),
-      preview: false,
-    })
+    await vscode.window.showTextDocument(document, { selection: lineOf(firstChangedLine(chosen)), preview: false })
   }
 
   /** Take the change at the cursor out of what is proposed. */
@@ -84,6 +88,11 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   async discard(): Promise<void> {
     const proposal = this.active()
     if (proposal) await this.close(proposal)
+  }
+
+  /** Whether the diff of a proposal is open. */
+  isShown(proposal: Proposal): boolean {
+    return [...this.proposals.values()].includes(proposal)
   }
 
   async close(proposal: Proposal): Promise<void> {
@@ -108,7 +117,8 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const proposal = this.proposalOf(tab)
     if (!proposal) return
     if (tab.input instanceof vscode.TabInputTextDiff) this.proposals.delete(tab.input.modified.toString())
-    proposal.decision?.discard()
+    if (proposal.decision) proposal.decision.discard()
+    else if (proposal.growing !== undefined) proposal.abandoned()
   }
 
   private fire(proposal: Proposal): void {

@@ -17,6 +17,8 @@ export class Proposal {
   /** While it is written: the text of the whole file so far. */
   growing: string | undefined
   decision: Decision | undefined
+  /** Called when its view is closed before it is whole. */
+  abandoned: () => void = () => undefined
   note = ''
 
   /** `before` is the text that hunks are about; `title` names the proposal. */

@@ -14,6 +14,7 @@ const METHOD_NOT_FOUND = -32601
 const SERVER_GONE = [-32097, -32096] // what was asked of a server that ended, in vscode-jsonrpc
 const STOP_MS = 2_000 // for a server that is told to leave
 const START_MS = 10_000 // for one that is to be stopped to have started
+const LOOK_MS = 5_000 // between two looks for one that is not installed
 
 export class Session implements vscode.Disposable {
   phase: Phase = 'stopped'
@@ -39,6 +40,7 @@ export class Session implements vscode.Disposable {
     private readonly settings: Settings,
     private readonly log: vscode.LogOutputChannel,
     private readonly middleware: Middleware,
+    private readonly load = loadClient,
   ) {}
 
   /** Find the server and start it; what goes wrong is a phase, never an exception. */
@@ -63,14 +65,18 @@ export class Session implements vscode.Disposable {
       this.take(await client.sendRequest<Status>(Method.status, null))
     } catch (error) {
       if (run !== this.run) return
-      if (error instanceof ServerAbsent) this.giveUp('absent', error.message)
-      else this.lost(run, messageOf(error))
+      if (!(error instanceof ServerAbsent)) return this.lost(run, messageOf(error))
+      this.giveUp('absent', error.message)
+      this.lookAgain()
     }
   }
 
   /** Stop the server that runs and start another, as often as it takes. */
   async restart(): Promise<void> {
-    await this.stop()
+    const stopped = this.stop()
+    const run = this.run
+    await stopped
+    if (run !== this.run) return // whoever wished for another start meanwhile has seen to it
     this.backoff.reset()
     await this.start()
   }
@@ -93,7 +99,7 @@ export class Session implements vscode.Disposable {
 
   /** Return what the server answers; waits for one that starts. Raises an error whose message is for the user. */
   async request<Result>(method: string, params: unknown, token?: vscode.CancellationToken): Promise<Result> {
-    const client = await this.ready()
+    const client = await this.ready(token)
     try {
       // a token that is not there would be sent as a second parameter
       return await client.sendRequest<Result>(method, params, ...(token ? [token] : []))
@@ -112,9 +118,9 @@ export class Session implements vscode.Disposable {
     onText: (text: string) => void,
     token?: vscode.CancellationToken,
   ): Promise<Result> {
-    const client = await this.ready()
+    const client = await this.ready(token)
     const partialResultToken = `codefuse-${++this.streams}`
-    const { onDelta } = await loadClient()
+    const { onDelta } = await this.load()
     const listening = onDelta(client, partialResultToken, onText)
     try {
       return await this.request<Result>(method, { ...params, partialResultToken }, token)
@@ -134,11 +140,14 @@ export class Session implements vscode.Disposable {
     return this.client
   }
 
-  private ready(): Promise<LanguageClient> {
+  /** Return the client of the server as soon as that can be asked. Raises an error whose message is for the user. */
+  ready(token?: vscode.CancellationToken): Promise<LanguageClient> {
     if (this.phase === 'running' && this.client) return Promise.resolve(this.client)
-    if (this.phase === 'starting' || this.phase === 'waiting')
-      return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }))
-    return Promise.reject(new Error(this.word))
+    if (this.phase !== 'starting' && this.phase !== 'waiting') return Promise.reject(new Error(this.word))
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      token?.onCancellationRequested(() => reject(new vscode.CancellationError()))
+    })
   }
 
   private answerWaiting(client: LanguageClient): void {
@@ -146,7 +155,7 @@ export class Session implements vscode.Disposable {
   }
 
   private async newClient(command: string, run: number): Promise<LanguageClient> {
-    const { newClient } = await loadClient()
+    const { newClient } = await this.load()
     return newClient({
       command,
       environment: vscode.workspace.getConfiguration(SECTION).get<Record<string, string>>('server.environment') ?? {},
@@ -179,6 +188,18 @@ export class Session implements vscode.Disposable {
   private giveUp(phase: 'absent' | 'failed', word: string): void {
     for (const { reject } of this.waiting.splice(0)) reject(new Error(word))
     this.enter(phase, word)
+  }
+
+  /** It may be installed by now: look for it every now and then. */
+  private lookAgain(): void {
+    const run = this.run
+    this.retry = setTimeout(async () => {
+      const isThere = await findServer().then(
+        () => true,
+        () => false,
+      )
+      if (run === this.run) void (isThere ? this.start() : this.lookAgain())
+    }, LOOK_MS)
   }
 
   private enter(phase: Phase, word: string): void {

@@ -15,6 +15,9 @@ local M = {}
 local conversation = { title = '' } ---@type codefuse.Conversation
 local answering ---@type codefuse.Call?
 local words ---@type string?
+local place = 0 -- counts what was gone to: what comes late, for a former place, is not shown
+local LONGEST_TITLE = 60
+local MOST_TURNS = 1000 -- that the server gives at once
 
 ---@param sentence string
 ---@param level? integer
@@ -84,16 +87,31 @@ local function keep_failed(turn, question, data)
   end
 end
 
---- Ask the server for an answer and stream it behind what was said.
+--- The server to ask: that of the code; where there is none, the user is told so.
+---@return vim.lsp.Client?
+local function server()
+  return client_of.expect(vim.api.nvim_win_get_buf(window.code() or 0))
+end
+
+--- Leave what is shown for something else: an answer that is being written is stopped, and shown no more.
+---@return integer
+local function leave()
+  if M.stop() then
+    transcript.note({ '⏹ stopped' })
+  end
+  answering, place = nil, place + 1
+  return place
+end
+
+--- Ask a server for an answer and stream it behind what was said.
+---@param client vim.lsp.Client
 ---@param method string
 ---@param params table
 ---@param question? codefuse.Turn
 ---@param done? fun(result: table)
-local function answer(method, params, question, done)
-  local client = client_of.expect(vim.api.nvim_win_get_buf(window.code() or 0))
-  if not client then
-    return
-  end
+---@param failed? fun() Nothing of it is kept.
+local function answer(client, method, params, question, done, failed)
+  place = place + 1
   local turn = transcript.add('bot', '')
   local mine ---@type codefuse.Call
   words = nil
@@ -124,8 +142,11 @@ local function answer(method, params, question, done)
           done(result)
         end
       else
-        transcript.note({ '✗ ' .. (err or 'stopped') })
         keep_failed(turn, question, data)
+        if failed and not turn.id then
+          failed()
+        end
+        transcript.note({ '✗ ' .. (err or 'stopped') })
       end
       retitle()
       vim.api.nvim_exec_autocmds('User', { pattern = 'CodeFuseAnswered', modeline = false })
@@ -135,39 +156,51 @@ local function answer(method, params, question, done)
   retitle()
 end
 
+--- A question as it is shown, with what it is about.
+---@param message string
+---@param labels string[]
+---@return string
+local function with_labels(message, labels)
+  return #labels > 0 and ('%s\n\n*about %s*'):format(message, table.concat(labels, ', ')) or message
+end
+
 --- Ask a question in the conversation that is open.
 ---@param message string
+---@return boolean asked
 function M.ask(message)
   if answering then
-    return tell('the last answer is still being written; <C-c> stops it.')
+    tell('the last answer is still being written; <C-c> stops it.')
+    return false
+  end
+  local client = server()
+  if not client then
+    return false
   end
   local about, labels = references.take(message)
-  local text = #labels > 0 and ('%s\n\n*about %s*'):format(message, table.concat(labels, ', '))
-    or message
-  local question = transcript.add('human', text)
+  local question = transcript.add('human', with_labels(message, labels))
   if conversation.title == '' then
-    conversation.title = vim.split(message, '\n')[1]:sub(1, 60)
+    conversation.title = vim.fn.strcharpart(vim.split(message, '\n')[1], 0, LONGEST_TITLE)
   end
   local last = transcript.turns[#transcript.turns - 1]
-  answer('codefuse/chat', {
+  answer(client, 'codefuse/chat', {
     message = message,
     conversationId = conversation.id,
     references = #about > 0 and about or nil,
     parentTurnId = last and last.id,
-  }, question)
+  }, question, nil, function()
+    if input.text():match('^%s*$') then
+      input.set(message) -- it can be sent again
+    end
+  end)
+  return true
 end
 
 --- Send what is written.
 function M.send()
   local message = vim.trim(input.text())
-  if message == '' then
-    return
+  if message ~= '' and M.ask(message) then
+    input.set('')
   end
-  if answering then
-    return tell('the last answer is still being written; <C-c> stops it.')
-  end
-  input.set('')
-  M.ask(message)
 end
 
 --- Stop the answer; what was said stays.
@@ -208,8 +241,8 @@ end
 
 --- Begin a new conversation.
 function M.new()
-  M.stop()
-  answering, conversation = nil, { title = '' }
+  leave()
+  conversation = { title = '' }
   references.clear()
   transcript.clear()
   M.open()
@@ -226,22 +259,34 @@ local function kept(turn)
   return turn, vim.fn.index(transcript.turns, turn) + 1
 end
 
+--- Show turns, and no others.
+---@param turns codefuse.Turn[]
+local function show(turns)
+  transcript.clear()
+  for _, turn in ipairs(turns) do
+    transcript.add(turn.role, turn.text, turn)
+  end
+end
+
 --- Ask the server for another branch, and show the conversation with it.
 ---@param method string
 ---@param params table
 ---@param from codefuse.Turn The first turn that is not said any more.
 ---@param question? string
 local function branch(method, params, from, question)
+  local client = server()
+  if not client then
+    return
+  end
+  local before = transcript.turns
   transcript.remove_from(from)
   local turn = question and transcript.add('human', question)
-  answer(
-    method,
-    vim.tbl_extend('force', { conversationId = conversation.id }, params),
-    turn,
-    function(result)
-      M.load(result.conversationId, result.turnId)
-    end
-  )
+  params = vim.tbl_extend('force', { conversationId = conversation.id }, params)
+  answer(client, method, params, turn, function(result)
+    M.load(result.conversationId, result.turnId)
+  end, function()
+    show(before)
+  end)
 end
 
 --- Answer a question again.
@@ -285,19 +330,26 @@ function M.load(id, turn_id)
   if not client then
     return
   end
-  client_of.call(client, 'codefuse/conversations/open', { conversationId = id, turnId = turn_id }, {
+  local here = leave()
+  local params = { conversationId = id, turnId = turn_id, limit = MOST_TURNS }
+  client_of.call(client, 'codefuse/conversations/open', params, {
     on_result = function(result, err)
-      if not result then
+      if here ~= place then
+        return
+      elseif not result then
         return tell(err or 'there is no such conversation', vim.log.levels.ERROR)
       end
       conversation = { id = result.conversationId, title = result.title }
-      transcript.clear()
-      for _, turn in ipairs(result.turns) do
-        transcript.add(
-          turn.role,
-          turn.text,
-          { id = turn.turnId, blocks = turn.codeBlocks, siblings = turn.siblings }
+      show(vim.tbl_map(function(turn)
+        local text = with_labels(turn.text, vim.tbl_map(references.label, turn.references or {}))
+        return vim.tbl_extend(
+          'force',
+          turn,
+          { id = turn.turnId, blocks = turn.codeBlocks, text = text }
         )
+      end, result.turns))
+      if (result.earlier or 0) > 0 then
+        tell(('%d turns before these are not shown; `gX` has them all.'):format(result.earlier))
       end
       retitle()
     end,
@@ -309,8 +361,8 @@ end
 ---@param step integer
 function M.sibling(turn, step)
   if turn and turn.id and #turn.siblings > 1 and not answering then
-    local place = vim.fn.index(turn.siblings, turn.id)
-    M.load(conversation.id, turn.siblings[(place + step) % #turn.siblings + 1])
+    local index = vim.fn.index(turn.siblings, turn.id)
+    M.load(conversation.id, turn.siblings[(index + step) % #turn.siblings + 1])
   end
 end
 

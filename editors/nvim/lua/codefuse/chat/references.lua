@@ -28,6 +28,18 @@ function M.add_lines(bufnr, lines)
   table.insert(added, { label = places.label(uri, range), reference = reference })
 end
 
+--- How a reference is called that the server has kept.
+---@param reference table
+---@return string
+function M.label(reference)
+  local function known(name)
+    return reference[name] ~= vim.NIL and reference[name] or nil
+  end
+  local uri = known('uri')
+  local place = uri and vim.startswith(uri, 'file:') and places.label(uri, known('range')) or uri
+  return known('name') or place or known('kind') or '?'
+end
+
 --- Remember what a mention stands for.
 ---@param text string
 ---@param reference table

@@ -8,7 +8,18 @@ local own = require('codefuse.ghost.own')
 local M = {}
 
 local standing ---@type codefuse.Shown? what Neovim shows
-local told = {} ---@type table<string, true> ids of suggestions that the server knows to have been shown
+local told ---@type string? id of the suggestion that the server knew last to have been shown
+
+--- Forget what Neovim shows: it is gone. The server is told that it was not wanted, unless it was typed.
+---@param id? string What is shown in its place.
+local function reject(id)
+  local it = standing
+  standing = nil
+  local gone = it and own.id_of(it.items[it.index])
+  if it and gone and gone ~= id and not own.is_typed(it) then
+    it.client:notify('codefuse/didRejectCompletion', { id = gone })
+  end
+end
 
 --- Let Neovim show suggestions in a buffer, or not.
 ---@param bufnr integer
@@ -28,20 +39,26 @@ function M.is_news(client, bufnr, asked, result)
     return false
   end
   local items = result and (result.items or result) or {} --[[@as lsp.InlineCompletionItem[] ]]
+  for _, item in ipairs(items) do
+    if type(item.insertText) == 'string' then
+      item.insertText = own.plain(item.insertText --[[@as string]]) -- Neovim would put a \r in
+    end
+  end
   local is_typing = vim.startswith(vim.api.nvim_get_mode().mode, 'i')
     and vim.api.nvim_get_current_buf() == bufnr
+  reject(items[1] and own.id_of(items[1]))
   standing = #items > 0 and is_typing and own.placed(client, bufnr, items, 1, asked) or nil
   local id = standing and own.id_of(items[1])
-  if id and not told[id] then
-    told[id] = true
+  if id and id ~= told then
+    told = id
     client:notify('codefuse/didShowCompletion', { id = id })
   end
   return true
 end
 
---- Forget what Neovim shows: it is gone.
+--- Forget what Neovim shows: the user has left it.
 function M.forget()
-  standing = nil
+  reject()
 end
 
 --- The suggestion that Neovim shows, in its place.

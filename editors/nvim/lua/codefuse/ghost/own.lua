@@ -24,11 +24,27 @@ local shown ---@type codefuse.Shown?
 local asking ---@type codefuse.Call?
 local asked_for = '' -- the place and the text that were asked about last
 
+--- A text with line ends as buffers have them: where the file's are \r\n, so are the server's.
+---@param text string
+---@return string
+function M.plain(text)
+  return (text:gsub('\r\n', '\n'))
+end
+
+--- How many UTF-16 units of what the server has said a text is.
+---@param text string
+---@param bufnr integer
+---@return integer
+local function units(text, bufnr)
+  local breaks = vim.bo[bufnr].fileformat == 'dos' and select(2, text:gsub('\n', '')) or 0
+  return vim.str_utfindex(text, 'utf-16') + breaks
+end
+
 ---@param item lsp.InlineCompletionItem
 ---@return string
 function M.text_of(item)
   local text = item.insertText
-  return type(text) == 'table' and text.value or text --[[@as string]]
+  return M.plain(type(text) == 'table' and text.value or text --[[@as string]])
 end
 
 ---@param item lsp.InlineCompletionItem
@@ -141,6 +157,14 @@ function M.left_of(it)
   return rest, line:sub(col + 1, stop)
 end
 
+--- Whether a suggestion has come to stand in the buffer as far as its first line goes, by whatever way.
+---@param it codefuse.Shown
+---@return boolean
+function M.is_typed(it)
+  local line = vim.api.nvim_buf_is_valid(it.bufnr) and line_at(it.bufnr, it.row) or ''
+  return vim.startswith(line:sub(it.col + 1), (it.text:match('^[^\n]*')))
+end
+
 --- Let what is shown follow what was typed.
 function M.follow()
   if not shown then
@@ -237,10 +261,7 @@ function M.accept(kind)
   vim.api.nvim_buf_set_text(taken.bufnr, row, col, row, col + over, lines)
   vim.api.nvim_win_set_cursor(0, { taken.row + 1, taken.col })
   shown = taken
-  report(
-    'didPartiallyAcceptCompletion',
-    { acceptedLength = vim.str_utfindex(taken.before, 'utf-16') }
-  )
+  report('didPartiallyAcceptCompletion', { acceptedLength = units(taken.before, taken.bufnr) })
   if taken.text == '' then
     local command = taken.items[taken.index].command
     M.clear()
