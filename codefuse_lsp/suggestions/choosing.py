@@ -110,7 +110,8 @@ def is_opener_missing(context: CursorContext) -> bool:
 async def num_others(greedy: Stream, fit: Fit, wanted: Wanted | None, *, again: bool) -> int:
     """Return how many answers are worth waiting for beside the greedy one; `again` where the user wants others.
 
-    They are where the model was not sure, and where its answer defines nothing of what the code below uses.
+    They are where the model was not sure, and where its answer defines nothing of what the code below uses, or does
+    not open what stands there.
     """
     number = greedy.question.candidates - 1
     if again:
@@ -120,7 +121,8 @@ async def num_others(greedy: Stream, fit: Fit, wanted: Wanted | None, *, again: 
     if wanted is None or not wanted.beginnings:
         return 0
     greedy_fit = await fit(greedy.written, greedy.question.place)
-    return number if greedy_fit.undefined >= wanted.undefined else 0
+    defines_some = greedy_fit.undefined < wanted.undefined or not wanted.undefined
+    return 0 if defines_some and greedy_fit.is_flawless else number
 
 
 def is_unsure(stream: Stream) -> bool:

@@ -42,6 +42,8 @@ class Program:
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
         places = {f"XDG_{name}": str(self.folder) for name in ("RUNTIME_DIR", "CACHE_HOME", "DATA_HOME", "CONFIG_HOME")}
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in a shell's background, and all that they start
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "codefuse_lsp", "eval", *words),
             stdout=asyncio.subprocess.PIPE,

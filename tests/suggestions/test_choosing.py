@@ -221,6 +221,9 @@ async def test_others_are_asked_for_where_a_sure_answer_defines_nothing_of_what_
     assert await numbers(sure, fit_a_definition_of_c, wants()) == (0, 3)
     assert await numbers(sure, fit_a_definition_of_c, wants("c = ")) == (3, 3)
     assert await numbers(defining, fit_a_definition_of_c, wants("c = ")) == (0, 3)
+    opener = replace(wants("if "), undefined=0)
+    assert await numbers({"\n    ": "if w:"}, fit_an_opener, opener) == (0, 3)
+    assert await numbers(sure, fit_an_opener, opener) == (3, 3)
 
 
 async def numbers(writes: dict[str, str], fit: Fit, wanted: Wanted | None = None) -> tuple[int, int]:

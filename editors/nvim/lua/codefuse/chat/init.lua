@@ -182,16 +182,23 @@ function M.ask(message)
     conversation.title = vim.fn.strcharpart(vim.split(message, '\n')[1], 0, LONGEST_TITLE)
   end
   local last = transcript.turns[#transcript.turns - 1]
-  answer(client, 'codefuse/chat', {
-    message = message,
-    conversationId = conversation.id,
-    references = #about > 0 and about or nil,
-    parentTurnId = last and last.id,
-  }, question, nil, function()
-    if input.text():match('^%s*$') then
-      input.set(message) -- it can be sent again
+  answer(
+    client,
+    'codefuse/chat',
+    {
+      message = message,
+      conversationId = conversation.id,
+      references = #about > 0 and about or nil,
+      parentTurnId = last and last.id,
+    },
+    question,
+    nil,
+    function()
+      if input.text():match('^%s*$') then
+        input.set(message) -- it can be sent again
+      end
     end
-  end)
+  )
   return true
 end
 
