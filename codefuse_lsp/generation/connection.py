@@ -153,6 +153,8 @@ class Connection:
         finally:
             waits = {} if request.priority is not Priority.CHAT else {"queue_position": None}
             self._tell(busy=self.status.busy - 1, **waits)
+            if self._going is not None and self._going.done():
+                self._gone(ready, self._going)
 
     async def _connect(self) -> Ready:
         self._tell(state="starting", message="Starting the model's worker", progress=None)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,7 +14,8 @@ from codefuse_lsp.evaluation.far_end import ScriptedFarEnd
 from codefuse_lsp.generation import connection as module
 from codefuse_lsp.generation import launcher
 from codefuse_lsp.generation.connection import Connection, Status
-from codefuse_lsp.generation.request import GenerationRequest
+from codefuse_lsp.generation.request import Chunk, GenerationRequest, ModelCard
+from codefuse_lsp.generation.transport import Address
 
 REQUEST = GenerationRequest("x = ", temperature=0.0)
 
@@ -101,3 +105,56 @@ async def test_a_failure_of_our_own_is_told_too_and_not_only_awaited(monkeypatch
             await asyncio.sleep(0)
     assert "ZeroDivisionError" in connection.status.message
     await connection.close()
+
+
+class Dying:
+    """A worker of ours that ends while it writes its answer, which has arrived whole all the same."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.ends = asyncio.Event()
+        self.has_ended = asyncio.Event()
+
+    async def model_card(self) -> ModelCard:
+        return ModelCard("dying")
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Chunk]:
+        yield Chunk("val")
+        self.ends.set()
+        await self.has_ended.wait()
+        yield Chunk("ue", "stop")
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+async def test_a_worker_that_ends_while_its_last_answer_is_read_is_told_of_behind_it(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = Dying(Address(socket=short_folder / "s"))
+
+    async def connect(*arguments: Any) -> Dying:
+        return dying
+
+    async def until_ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await dying.ends.wait()
+        writer.close()
+
+    monkeypatch.setattr(launcher, "connect", connect)
+    told: list[str] = []
+    async with await asyncio.start_unix_server(until_ended, short_folder / "s"):
+        connection = Connection(Settings(), lambda status: told.append(status.state))
+        await connection.wait()
+        assert connection._going is not None
+        connection._going.add_done_callback(lambda going: dying.has_ended.set())
+        assert await text_of(connection) == "value"
+        assert connection.ready is None and connection.status.busy == 0 and told[-1] == "stopped"
+        assert "failed" not in told
+        await connection.close()
