@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from codefuse_lsp.context.blocks import body_below
 from codefuse_lsp.context.cursor import CursorContext
 from codefuse_lsp.context.trees import SyntaxAt
-from codefuse_lsp.context.undefined import Undefined, has_untold_names, names_elsewhere, undefined_names
+from codefuse_lsp.context.undefined import MAX_CHARS, Undefined, has_untold_names, names_elsewhere, undefined_names
 from codefuse_lsp.suggestions.asked import Asked
 from codefuse_lsp.suggestions.filters.brackets import PAIRS, scan
 from codefuse_lsp.suggestions.filters.indentation import Style, style_of
@@ -82,6 +82,8 @@ def _elsewhere(asked: Asked, syntax: SyntaxAt) -> frozenset[str] | None:
     Or amid a line, as where one is too long to be parsed whole.
     """
     lines, source = asked.lines, syntax.source
+    if sum(map(len, lines)) > MAX_CHARS:
+        return None
     first = asked.line - _row(syntax)
     blank = source[: len(source) - len(source.lstrip())]
     if first < 0 or has_untold_names(source.decode("utf-8", "replace")):

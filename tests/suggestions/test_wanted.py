@@ -134,6 +134,11 @@ def test_what_begins_a_function_is_measured_beside_the_same_code() -> None:
     assert [found.left_by(text) for text in ("def f():\n    return 1", "def b():\n    return 1")] == [1, 0]
 
 
+def test_a_document_that_no_person_wrote_is_not_looked_at() -> None:
+    assert beginnings("def f(a):\n    │\n    return b\n") == ["b = "]
+    assert wanted("x = 1\n" * 60_000 + "def f(a):\n    │\n    return b\n") is None
+
+
 @pytest.mark.parametrize("language", ["javascript", "go", "plaintext"])
 def test_of_a_language_of_which_nothing_is_known_nothing_is_wanted(language: str) -> None:
     assert wanted("def f(a):\n    │\n    return b\n", language) is None
