@@ -5,7 +5,8 @@ it can tell how probable that is after each answer: by Bayes' rule p(answer | be
 p(answer | before) p(after | before, answer). So the answer takes other ways where it was least sure, and the product
 decides among all of them. Where a far end does not judge what it is given, the lines' own probabilities decide: the
 most probable words, one after the other, seldom make the most probable line. Of 34 lines of HumanEval-Infilling,
-SmolLM2-135M continues 10 exactly; 14 are chosen among four in either way, and 17 are among them.
+SmolLM2-135M continues 10 exactly; 14 are chosen among four in either way, and 17 are among them. What the model cannot
+see at all, the names that the code below uses and nothing defines, some of the answers are made to begin with.
 """
 
 from __future__ import annotations

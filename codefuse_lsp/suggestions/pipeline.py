@@ -43,6 +43,7 @@ SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be 
 SNIPPET_SHARE = 0.35  # of the context is other code; Copilot gives it 50 %, of which 15 % may change at any time
 PATIENCE = 2  # times as long is waited where the user asked
 SOON_S = 0.5  # that who types waits for a far end to be connected with; one that loads takes longer
+
 T = TypeVar("T")
 
 
@@ -67,7 +68,8 @@ class Suggester:
         log: RequestLog | None = None,
         parts: Parts | None = None,
     ) -> None:
-        self.trace, self.estimate = trace, TokenEstimate()
+        self.trace = trace
+        self.estimate = TokenEstimate()
         self.surroundings = surroundings or Surroundings((), settings.ignore, settings.languages_off)
         self._settings = settings
         self.records = Records(trace, log or RequestLog(None))
@@ -126,7 +128,8 @@ class Suggester:
         if before_looking(asked, self.settings) or after_looking(prepared := await self._look(asked)):
             return None
         card = (await self._connection.wait()).card
-        return question_for(_place(asked, prepared), prepared.shown, card, self.settings, invoked=asked.invoked).request
+        place = prepared.place_at(asked.context)
+        return question_for(place, prepared.shown, card, self.settings, invoked=asked.invoked).request
 
     async def open_folders(self, folders: Sequence[str]) -> None:
         """Look round in these folders of the workspace and in no others."""
@@ -158,7 +161,7 @@ class Suggester:
             prepared = await self._look(asked)
         if silence := after_looking(prepared):
             return silence
-        place = _place(asked, prepared)
+        place = prepared.place_at(asked.context)
         if known := await self._known(asked, place, prepared, account):
             return known
         if not asked.invoked and not await self._connection.ready_within(SOON_S):
@@ -208,8 +211,8 @@ class Suggester:
         self, shown: Outcome, stream: Stream, prepared: Prepared, asked: Asked, account: Account, until: float
     ) -> Outcome:
         """Return the best of an answer and others, where it is worth while, with two beside it where the user asked."""
-        syntax = prepared.syntax if stream.question.candidates > 1 else None
-        wanted = await self._in_thread(wanted_at, asked, syntax, prepared.shown.context.suffix)
+        what = (wanted_at, asked, prepared.syntax, prepared.shown.context.suffix)
+        wanted = await self._in_thread(*what) if stream.question.candidates > 1 else None
 
         async def fit(text: str, place: Place) -> Weighed:
             return await self._in_thread(weighed, text, place, prepared.syntax, wanted)
@@ -294,7 +297,3 @@ class Suggester:
         self._seems_quick = self._seems_quick if stream.tokens_per_s is None else is_quick(stream)
         if stream.usage is not None:
             self.estimate.observe(len(stream.question.request.prompt), stream.usage.prompt_tokens)
-
-
-def _place(asked: Asked, prepared: Prepared) -> Place:
-    return Place(asked.context, block=prepared.intent.is_block, opens=prepared.intent.may_open)

@@ -27,6 +27,7 @@ from codefuse_lsp.context.signatures import Signatures
 from codefuse_lsp.context.snippets import Cursor, Document, Snippet, Source
 from codefuse_lsp.context.trees import SyntaxAt, Trees
 from codefuse_lsp.suggestions.asked import Asked
+from codefuse_lsp.suggestions.filters import Place
 
 DEADLINE_S = 0.1  # for all sources together; Continue and Copilot give 100 and 150 ms
 SHARES = {"imports": 0.2, "scopes": 0.2, "signatures": 0.4, "edits": 0.3, "views": 0.2, "neighbours": 0.4}  # at most
@@ -51,6 +52,10 @@ class Prepared:
     snippets: tuple[Snippet, ...]
     shown: Shown
     forbidden: str = ""  # the rule by which the document is never read, in a sentence
+
+    def place_at(self, context: CursorContext) -> Place:
+        """Return where a text is to stand at this cursor, and how much of it is wanted."""
+        return Place(context, block=self.intent.is_block, opens=self.intent.may_open)
 
 
 class Surroundings:
