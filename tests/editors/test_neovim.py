@@ -540,13 +540,18 @@ def proposed(editor: Neovim, engine: ScriptedEngine, path: Path, pause_s: float 
     editor.shows("CodeFuse proposes")
 
 
+def being_written(editor: Neovim, engine: ScriptedEngine, path: Path) -> None:
+    """Ask for an edit of three functions and wait for its first line."""
+    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=0.1)
+    editor.open(path, THREE)
+    editor.command("%CodeFuse edit return the right numbers")
+    editor.shows("CodeFuse writes")
+
+
 def test_an_edit_is_drawn_while_it_is_written_and_stands_as_a_proposal(
     editor: Neovim, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
-    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=0.1)
-    editor.open(tmp_path / "a.py", THREE)
-    editor.command("%CodeFuse edit return the right numbers")
-    editor.shows("CodeFuse writes")
+    being_written(editor, engine, tmp_path / "a.py")
     editor.shows("CodeFuse proposes")
     screen = editor.screen
     assert any("return 1" in line for line in screen) and any("return 3" in line for line in screen)
@@ -578,10 +583,7 @@ def test_a_proposal_is_accepted_whole_by_command(editor: Neovim, engine: Scripte
 def test_code_that_was_changed_while_it_was_rewritten_is_left_alone(
     editor: Neovim, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
-    engine.answers("the right numbers", *BETTER.splitlines(keepends=True), pause_s=0.1)
-    editor.open(tmp_path / "a.py", THREE)
-    editor.command("%CodeFuse edit return the right numbers")
-    editor.shows("CodeFuse writes")
+    being_written(editor, engine, tmp_path / "a.py")
     editor.lua("vim.api.nvim_buf_set_lines(0, 0, 0, false, { '# new' })")
     editor.tells("has changed meanwhile")
     assert editor.text == f"# new\n{THREE}".rstrip("\n")

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +16,7 @@ ERROR = 'data: {"error":{"message":"No."}}\n\n'
 DONE = "data: [DONE]\n\n"
 
 
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp())
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    yield folder
-    for worker in launcher.workers():
-        launcher.stop(worker)
-    shutil.rmtree(folder)
-
-
-async def test_a_worker_stays_whole_under_clients_of_every_manner(home: Path, tiny_llama: Path) -> None:
+async def test_a_worker_stays_whole_under_clients_of_every_manner(worker_home: Path, tiny_llama: Path) -> None:
     settings = Settings(model=str(tiny_llama), device="cpu", dtype="float32", kv_slots=4)
     client = await launcher.connect(settings, lambda message, fraction: None)
     try:
