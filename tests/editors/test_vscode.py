@@ -89,10 +89,19 @@ def places(home: Path) -> dict[str, str]:
 
 def fates(window: Workbench) -> list[tuple[str, int]]:
     """Return what the server was told of its last suggestions: their fates, and how much of them was taken."""
+    return [(record["fate"], record["accepted_length"]) for record in last_requests(window)]
+
+
+def asked_about(window: Workbench) -> list[str]:
+    """Return the files of the last requests for ghost text."""
+    return [record["file"] for record in last_requests(window)]
+
+
+def last_requests(window: Workbench) -> list[dict[str, Any]]:
     command = [SERVER, "why", "--json", "--count", "5"]
     environment = {**os.environ, **places(window.home), "PYTHONPATH": str(ROOT)}
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
-    return [(record["fate"], record["accepted_length"]) for record in json.loads(said)]
+    return list(json.loads(said))
 
 
 # ghost text
@@ -198,6 +207,7 @@ def test_settings_take_effect_at_once(window: Workbench, engine: ScriptedEngine)
     window.status("off")
     window.show("name.py", "│\n")
     window.type("name = ", delay_ms=30)
+    eventually(lambda: "name.py" in asked_about(window))  # the editor asks a moment later, if nothing takes the focus
     window.run("CodeFuse: Why No Suggestion?")
     window.until(".quick-input-list .monaco-list-row", "/off|completion/.test(texts[0])")
     window.screenshot("why")
