@@ -192,26 +192,25 @@ def _other_questions(greedy: Stream, number: int, beginnings: Sequence[str], ski
 
     How probable the former are, nobody has told: unless the code below is asked, others that do as well go before them.
     """
-    question, request = greedy.question, replace(greedy.question.request, document="")
+    question = greedy.question
+    question = replace(question, request=replace(question.request, document="", logprobs=0))
     if not (ways := other_ways(greedy)) and not beginnings:  # nobody told the other words
-        return [replace(question, request=replace(request, temperature=WARMTH))] * number
-    whole = [request.heal + beginning for beginning in beginnings]
-    begun = [(*_parted(text), -math.inf) for text in whole if escape(text, question.tags) == text]
-    return [
-        replace(
-            question,
-            request=replace(request, prompt=request.prompt + before, heal=text, logprobs=0),
-            begun=(before + text)[len(request.heal) :],
-            begun_logprob=logprob,
-        )
-        for before, text, logprob in (begun + ways[skip:])[:number]
-    ]
+        request = replace(greedy.question.request, document="", temperature=WARMTH)
+        return [replace(question, request=request)] * number
+    begun = [other for beginning in beginnings if (other := begun_as(question, beginning)) is not None]
+    return (begun + [question.begun_with(*way) for way in ways[skip:]])[:number]
 
 
-def _parted(beginning: str) -> tuple[str, str]:
-    """Return the beginning of an answer in two, where a token begins: most do with the blank before their word."""
-    start = max(beginning.rfind(" "), beginning.rfind("\t"), beginning.rfind("\n"), 0)
-    return beginning[:start], beginning[start:]
+def begun_as(question: Question, beginning: str) -> Question | None:
+    """Return the question whose answer has to begin so, None where that would be a tag in the prompt.
+
+    The model spells its last word itself, since most tokens begin with the blank before a word.
+    """
+    text = question.request.heal + beginning
+    if escape(text, question.tags) != text:
+        return None
+    start = max(text.rfind(" "), text.rfind("\t"), text.rfind("\n"), 0)
+    return question.begun_with(text[:start], text[start:], -math.inf)
 
 
 async def log_probability(

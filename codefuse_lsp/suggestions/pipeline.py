@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from codefuse_lsp.config import Settings
@@ -22,21 +22,22 @@ from codefuse_lsp.generation.request import GenerationRequest, ModelCard, Priori
 from codefuse_lsp.prompts.budget import TokenEstimate
 from codefuse_lsp.suggestions.account import Account
 from codefuse_lsp.suggestions.asked import Asked
-from codefuse_lsp.suggestions.cache import AnswerCache, Hit
-from codefuse_lsp.suggestions.choosing import ALTERNATIVES, chosen, is_quick, num_others
-from codefuse_lsp.suggestions.debounce import Debounce, moment_of
+from codefuse_lsp.suggestions.cache import Hit
+from codefuse_lsp.suggestions.choosing import ALTERNATIVES, begun_as, chosen, is_quick, num_others
+from codefuse_lsp.suggestions.debounce import moment_of
 from codefuse_lsp.suggestions.filters import Place, opened
 from codefuse_lsp.suggestions.fitting import Fitted, Weighed, fitted_on, weighed
 from codefuse_lsp.suggestions.further import further, looks_ahead, when_idle
 from codefuse_lsp.suggestions.gates import after_looking, before_looking
 from codefuse_lsp.suggestions.log import RequestLog
 from codefuse_lsp.suggestions.outcome import Outcome, Silence, Suggestion, silence_of
+from codefuse_lsp.suggestions.parts import Parts
 from codefuse_lsp.suggestions.records import Records
 from codefuse_lsp.suggestions.requests import question_for
-from codefuse_lsp.suggestions.stream import RunningAnswers, Stream
+from codefuse_lsp.suggestions.stream import Question, Stream
 from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
-from codefuse_lsp.suggestions.wanted import wanted_at
+from codefuse_lsp.suggestions.wanted import Wanted, wanted_at
 
 LEAST_SAMPLE_CHARS = 1024  # of code to learn from; less fits any window whole
 SAMPLE_SHARE = 0.95  # of a sample's ratio is believed: the prompt's own may be a little lower
@@ -45,15 +46,6 @@ PATIENCE = 2  # times as long is waited where the user asked
 SOON_S = 0.5  # that who types waits for a far end to be connected with; one that loads takes longer
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Parts:
-    """What spares the model requests; a measurement may put others in their places."""
-
-    cache: AnswerCache = field(default_factory=AnswerCache)
-    debounce: Debounce = field(default_factory=Debounce)
-    running: RunningAnswers = field(default_factory=RunningAnswers)
 
 
 class Suggester:
@@ -128,8 +120,7 @@ class Suggester:
         if before_looking(asked, self.settings) or after_looking(prepared := await self._look(asked)):
             return None
         card = (await self._connection.wait()).card
-        place = prepared.place_at(asked.context)
-        return question_for(place, prepared.shown, card, self.settings, invoked=asked.invoked).request
+        return (await self._question(asked, prepared, card)).request
 
     async def open_folders(self, folders: Sequence[str]) -> None:
         """Look round in these folders of the workspace and in no others."""
@@ -211,8 +202,7 @@ class Suggester:
         self, shown: Outcome, stream: Stream, prepared: Prepared, asked: Asked, account: Account, until: float
     ) -> Outcome:
         """Return the best of an answer and others, where it is worth while, with two beside it where the user asked."""
-        what = (wanted_at, asked, prepared.syntax, prepared.shown.context.suffix)
-        wanted = await self._in_thread(*what) if stream.question.candidates > 1 else None
+        wanted = await self._wanted(asked, prepared) if stream.question.candidates > 1 else None
 
         async def fit(text: str, place: Place) -> Weighed:
             return await self._in_thread(weighed, text, place, prepared.syntax, wanted)
@@ -238,13 +228,21 @@ class Suggester:
         with account.timed("waited_s"):
             await asyncio.sleep(self._debounce.delay(moment_of(asked), account.seconds))
         ready = await self._connection.wait()
-        question = question_for(
-            place, prepared.shown, ready.card, self.settings, invoked=asked.invoked, quick=self._is_quick(ready.card)
-        )
+        question = await self._question(asked, prepared, ready.card)
         account.source = "model"
         self._running.begin(stream := Stream(self._connection, question, self._keep))
         hit = await self._followed(stream, asked, account)
         return stream, hit or Hit("", "", place)
+
+    async def _question(self, asked: Asked, prepared: Prepared, card: ModelCard) -> Question:
+        """Return what the model is asked; where there is but one answer, it begins with a name that is used below."""
+        place, quick = prepared.place_at(asked.context), self._is_quick(card)
+        question = question_for(place, prepared.shown, card, self.settings, invoked=asked.invoked, quick=quick)
+        wanted = await self._wanted(asked, prepared) if question.may_begin else None
+        return (begun_as(question, wanted.definition) if wanted and wanted.definition else None) or question
+
+    async def _wanted(self, asked: Asked, prepared: Prepared) -> Wanted | None:
+        return await self._in_thread(wanted_at, asked, prepared.syntax, prepared.shown.context.suffix)
 
     async def _followed(self, stream: Stream, asked: Asked, account: Account) -> Hit | None:
         account.stream = stream

@@ -42,6 +42,13 @@ class Question:
     least: float = 0.0  # probability of a token, below which the answer is cut
     candidates: int = 1  # answers among which one is chosen, the greedy one among them
     following: str = ""  # code after the cursor that the prompt does not tell, as the model would read it
+    may_begin: bool = False  # whether the only answer may be given its beginning
+
+    def begun_with(self, before: str, text: str, logprob: float = 0.0) -> Question:
+        """Return the question with the beginning of its answer given: `before`, and a `text` that the model goes on."""
+        request = replace(self.request, prompt=self.request.prompt + before, heal=text)
+        begun = (before + text)[len(self.request.heal) :]
+        return replace(self, request=request, begun=begun, begun_logprob=logprob)
 
 
 class Stream:

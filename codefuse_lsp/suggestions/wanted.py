@@ -29,6 +29,7 @@ _HANDLERS = ("except", "finally")
 _HOLDERS = re.compile(r"module|ERROR|block|\w+_definition|\w+_clause|(?:if|for|while|with|try|match)_statement")
 _COUNTERS = ("i", "j", "n", "idx", "index", "number", "k", "key", "name")  # stand before what they count or name
 _FIRST_PARAMETERS = ("self", "cls")
+_WORD = re.compile(r"\w+")
 _ASYNC = re.compile(r"\bawait\b|\basync\s+(?:for|with)\b")
 _LEAVES = re.compile(r"\s*(?:return|raise|break|continue)\b")  # nothing stands below it at its depth
 
@@ -41,6 +42,12 @@ class Wanted:
     undefined: int  # names in the rows below, while the line is missing
     syntax: SyntaxAt
     elsewhere: frozenset[str]
+    names: frozenset[str] = frozenset()  # that the rows below use
+
+    @property
+    def definition(self) -> str:
+        """How an answer begins that defines one of the names; '' where there is none to define."""
+        return next((text for text in self.beginnings if self.names.intersection(_WORD.findall(text))), "")
 
     def left_by(self, text: str, replaces: int = 0) -> int:
         """Return how many names are undefined in a text at the cursor and in the rows below it."""
@@ -68,12 +75,13 @@ def wanted_at(asked: Asked, syntax: SyntaxAt | None, readable: str | None = None
     if not _is_whole(around, gap.filler):
         return None
     undefined = undefined_names(around.root, around.source, row, elsewhere, MOST_ROWS)
-    told = set(re.findall(r"\w+", context.suffix if readable is None else readable))
+    told = set(_WORD.findall(context.suffix if readable is None else readable))
     below = [name for name in undefined if name.row > row and name.name in told]
     begun = context.line_prefix
     lines = [gap.indent + line for line in _lines(below, gap, row)] if len(below) <= MOST_NAMES else []
     beginnings = [line[len(begun) :] for line in lines if line.startswith(begun) and line != begun]
-    return Wanted(tuple(beginnings[:MOST_BEGINNINGS]), len(undefined), syntax, elsewhere)
+    names = frozenset(name.name for name in below)
+    return Wanted(tuple(beginnings[:MOST_BEGINNINGS]), len(undefined), syntax, elsewhere, names)
 
 
 def _elsewhere(asked: Asked, syntax: SyntaxAt) -> frozenset[str] | None:

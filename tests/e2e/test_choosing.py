@@ -140,6 +140,32 @@ async def test_a_name_that_looks_like_a_secret_begins_no_answer(open_window: Ope
     assert far_end.asked and not any(secret in str(completion.body) for completion in far_end.asked)
 
 
+async def test_where_there_is_time_for_one_answer_only_that_defines_it_and_the_prompt_is_told_as_it_is(
+    open_window: OpenWindow, far_end: FarEnd
+) -> None:
+    model, window = await opened(open_window, far_end, completionCandidates=1)
+    uri, cursor = window.show(MISSING)
+    found = await window.result(window.ask_ghost(uri, cursor, AUTOMATIC)[1])
+    assert found["items"][0]["insertText"] == "share = 1 / 2" and not model.scored
+    (asked,) = far_end.asked
+    assert asked.prompt.endswith("\n    share =") and asked.heal == " "
+    where = {"textDocument": {"uri": uri}, "position": cursor}
+    told = await window.request("codefuse/inspectPrompt", where)
+    assert (told["prompt"], told["heal"]) == (asked.prompt, asked.heal)
+    typed = "share"
+    window.insert(uri, 2, cursor["line"], cursor["character"], typed)
+    after = {**cursor, "character": cursor["character"] + len(typed)}
+    found = await window.result(window.ask_ghost(uri, after, AUTOMATIC)[1])
+    assert found["items"][0]["insertText"] == " = 1 / 2" and len(far_end.asked) == 1
+
+
+async def test_what_is_typed_otherwise_is_gone_on_with(open_window: OpenWindow, far_end: FarEnd) -> None:
+    _, window = await opened(open_window, far_end, completionCandidates=1)
+    uri, cursor = window.show(MISSING.replace("‸", "part = ‸"))
+    found = await window.result(window.ask_ghost(uri, cursor, AUTOMATIC)[1])
+    assert found["items"][0]["insertText"] == "total * 2"
+
+
 async def test_when_the_judge_is_gone_the_first_answer_is_shown(open_window: OpenWindow, far_end: FarEnd) -> None:
     model, window = await opened(open_window, far_end)
     model.judges = False

@@ -14,7 +14,8 @@ from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.asked import Asked, asked_at
 from codefuse_lsp.suggestions.debounce import Debounce
 from codefuse_lsp.suggestions.outcome import Silence, Suggestion
-from codefuse_lsp.suggestions.pipeline import Parts, Suggester
+from codefuse_lsp.suggestions.parts import Parts
+from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.surroundings import Prepared, Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 from tests.e2e.far_end import FarEnd

@@ -134,6 +134,20 @@ def test_what_begins_a_function_is_measured_beside_the_same_code() -> None:
     assert [found.left_by(text) for text in ("def f():\n    return 1", "def b():\n    return 1")] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("document", "definition"),
+    [
+        ("def f(a):\n    │\n    return b\n", "b = "),
+        ("def f(a):\n    │\n        print(i, b)\n    return a\n", "for i, b in "),
+        ("def f(a):\n    │\n        print(a)\n    return a\n", ""),
+        ("def f(a):\n    │\n    return a\n", ""),
+    ],
+)
+def test_a_beginning_may_define_a_name(document: str, definition: str) -> None:
+    found = wanted(document)
+    assert found is not None and found.definition == definition
+
+
 def test_a_document_that_no_person_wrote_is_not_looked_at() -> None:
     assert beginnings("def f(a):\n    │\n    return b\n") == ["b = "]
     assert wanted("x = 1\n" * 60_000 + "def f(a):\n    │\n    return b\n") is None

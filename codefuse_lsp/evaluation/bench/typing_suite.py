@@ -31,7 +31,8 @@ from codefuse_lsp.evaluation.editor import Editor, until_ready
 from codefuse_lsp.generation.connection import Connection
 from codefuse_lsp.suggestions.log import FILE_NAME as LOG_NAME
 from codefuse_lsp.suggestions.log import RequestLog
-from codefuse_lsp.suggestions.pipeline import Parts, Suggester
+from codefuse_lsp.suggestions.parts import Parts
+from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 

@@ -15,7 +15,8 @@ from codefuse_lsp.evaluation.bench.desks import EditorDesk, NoCache, NoDebounce,
 from codefuse_lsp.evaluation.bench.keystrokes import Key, Passage
 from codefuse_lsp.evaluation.editor import Editor, until_ready
 from codefuse_lsp.generation.connection import Connection
-from codefuse_lsp.suggestions.pipeline import Parts, Suggester
+from codefuse_lsp.suggestions.parts import Parts
+from codefuse_lsp.suggestions.pipeline import Suggester
 from codefuse_lsp.suggestions.surroundings import Surroundings
 from codefuse_lsp.suggestions.trace import Trace
 from tests.e2e.far_end import FarEnd
