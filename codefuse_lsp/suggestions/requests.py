@@ -61,9 +61,7 @@ def question_for(
         least=settings.completion_confidence,
         candidates=number,
         following=after,
-        may_begin=number == 1
-        and bool(card.device)
-        and not (model.gap or prompt.messages or settings.completion_confidence),
+        may_begin=number == 1 and bool(card.device) and not (model.gap or prompt.messages),
     )
 
 

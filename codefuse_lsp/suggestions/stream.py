@@ -120,8 +120,14 @@ class Stream:
             await self._news.wait()
 
     def sure(self, text: str) -> str:
-        """Return the beginning of a text of the answer that the model was sure enough of."""
-        return cut_at_doubt(text, self.logprobs, self.question.least).text
+        """Return the beginning of a text of the answer that the model was sure enough of.
+
+        A beginning that it was given is not judged, and is nothing without what follows.
+        """
+        own = len(self.written) - len(self.question.begun)
+        given, judged = text[: max(0, len(text) - own)], text[max(0, len(text) - own) :]
+        sure = cut_at_doubt(judged, self.logprobs, self.question.least).text
+        return given + sure if sure.strip() or not judged else ""
 
     @property
     def restored(self) -> dict[str, str]:
