@@ -231,9 +231,10 @@ def _no_space(models: Path, free: int | None = None) -> DownloadError:
 def _size(folder: Path) -> int:
     """Return the bytes of all files below a folder that may change meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size
+    for parent, _, names in os.walk(folder):  # which leaves out a folder that is gone when its turn comes
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(parent, name).stat().st_size
     return total
 
 

@@ -65,6 +65,9 @@ def started(window: Workbench, **machine: Any) -> None:
     window.machine_settings(codefuse__server__path=str(SERVER), codefuse__server__environment=environment, **machine)
     window.open()
     window.status("ready")
+    window.show("first.py")
+    window.run("Trigger Inline Suggestion")  # until an idle moment, up to 5 s after a first file, it sees no typing
+    eventually(lambda: "first.py" in asked_about(window))
 
 
 @pytest.fixture(scope="module")

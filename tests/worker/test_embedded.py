@@ -336,6 +336,25 @@ def test_a_disk_that_fills_up_during_the_conversion_leaves_nothing(
     assert embedded.installed() is None
 
 
+def test_what_pip_takes_away_while_its_progress_is_told_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wheel").write_bytes(b"12345")
+    for name in ("kept", "unpacked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part").write_bytes(b"123")
+    looked = os.scandir
+
+    def late(path: str | int) -> Any:
+        if path == str(tmp_path / "unpacked"):
+            shutil.rmtree(path)
+        return looked(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert embedded._size(tmp_path) == 8
+    assert not (tmp_path / "unpacked").exists()
+
+
 def test_a_full_disk_that_pip_meets_is_told_as_such() -> None:
     failure = embedded._pip_failed("ERROR: Could not install: [Errno 28] No space left on device\n")
     assert isinstance(failure, OSError) and failure.errno == errno.ENOSPC
