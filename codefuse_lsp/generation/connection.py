@@ -62,6 +62,7 @@ class Connection:
         self._going: asyncio.Task[None] | None = None  # ends when a worker of ours does
         self._failures = 0
         self._not_before = 0.0
+        self._later: asyncio.TimerHandle | None = None  # where somebody asked while it paused after a failure
         self.status = Status()
         self._name = uuid.uuid4().hex  # by which a far end shares itself fairly between its clients
 
@@ -71,10 +72,17 @@ class Connection:
         return self._ready
 
     def start(self) -> None:
-        """Begin to connect, unless that is under way, done, or pausing after a failure."""
-        if self._ready is None and self._connecting is None and time.monotonic() >= self._not_before:
-            self._connecting = asyncio.create_task(self._connect())
-            self._connecting.add_done_callback(_mark_retrieved)
+        """Begin to connect, unless that is under way or done; after a failure, once the pause is over."""
+        if self._ready is not None or self._connecting is not None:
+            return
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if (pause_s := self._not_before - time.monotonic()) > 0:
+            self._later = asyncio.get_running_loop().call_later(pause_s, self.start)
+            return
+        self._connecting = asyncio.create_task(self._connect())
+        self._connecting.add_done_callback(_mark_retrieved)
 
     async def ready_within(self, seconds: float) -> bool:
         """Begin to connect, as `start` does, and return whether the far end is ready by then."""
@@ -122,6 +130,8 @@ class Connection:
 
     async def close(self) -> None:
         """Let go of the far end; a shared worker lives on."""
+        if self._later is not None:
+            self._later.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError, CodeFuseError):

@@ -585,7 +585,7 @@ def test_code_that_was_changed_while_it_was_rewritten_is_left_alone(
 ) -> None:
     being_written(editor, engine, tmp_path / "a.py")
     editor.lua("vim.api.nvim_buf_set_lines(0, 0, 0, false, { '# new' })")
-    editor.tells("has changed meanwhile")
+    editor.tells("changed meanwhile")
     assert editor.text == f"# new\n{THREE}".rstrip("\n")
 
 

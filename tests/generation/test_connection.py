@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,6 +92,32 @@ async def test_after_a_failure_it_is_left_in_peace_for_a_while(monkeypatch: pyte
         await connection.wait()
     assert attempts == 2
     await connection.close()
+
+
+async def test_whoever_asks_while_it_is_left_in_peace_is_heard_once_that_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempts: asyncio.Queue[float] = asyncio.Queue()
+
+    async def fail(*arguments: Any) -> Any:
+        attempts.put_nowait(time.monotonic())
+        raise WorkerFailed("There is no model.")
+
+    monkeypatch.setattr(launcher, "connect", fail)
+    monkeypatch.setattr(module, "BACK_OFF_S", (0.1, 60.0))
+    connection = Connection(Settings())
+    assert not await connection.ready_within(10)
+    assert connection._later is None  # nobody has asked yet
+    for _ in range(3):
+        assert not await connection.ready_within(0)
+    async with asyncio.timeout(10):
+        first, second = await attempts.get(), await attempts.get()
+    assert second - first >= 0.1
+    assert connection._later is None  # once, however many have asked
+    assert not await connection.ready_within(0)
+    waiting = connection._later
+    await connection.close()
+    assert waiting is not None and waiting.cancelled()
 
 
 async def test_a_failure_of_our_own_is_told_too_and_not_only_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
