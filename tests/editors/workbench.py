@@ -33,6 +33,7 @@ CODE = ".editor-instance .view-lines .view-line"
 GHOST = "[class*=ghost-text]"
 STATUS = "[id='codefuse.codefuse.codefuse.status'] a"  # of the extension, its name twice, and the item
 TOAST = ".notification-toast"
+DIFF = ".monaco-diff-editor"
 QUIET = {
     "security.workspace.trust.enabled": False,
     "telemetry.telemetryLevel": "off",
@@ -169,6 +170,10 @@ class Workbench:
         """Type a text."""
         self.do("type", value=text, delay=delay_ms)
 
+    def insert(self, text: str) -> None:
+        """Put a text in at once: a list that is filtered anew with each key takes seconds for a long one."""
+        self.do("insert", value=text)
+
     def screenshot(self, name: str) -> None:
         """Keep what is on the screen among the artifacts."""
         self._asked({"do": "screenshot", "path": str(self.artifacts / f"{name}.png")})
@@ -187,7 +192,7 @@ class Workbench:
     def go_to(self, name: str, line: int = 1, column: int = 1) -> None:
         """Open a file of the folder with the cursor at a place."""
         eventually(lambda: self._is_found(name))
-        self.type(f":{line}:{column}")
+        self.insert(f":{line}:{column}")
         self.wait(".quick-input-list .monaco-list-row.focused", Path(name).name)
         self.press("Enter")
         self.wait(".tab.active", Path(name).name)
@@ -198,7 +203,7 @@ class Workbench:
         self.do("focus")
         self.press("Control+p")
         self.wait(".quick-input-widget input:focus")
-        self.type(name)
+        self.insert(name)
         file = Path(name).name
         test = f"texts.length && (texts[0].includes('{file}') || /^No matching/.test(texts[0]))"
         (first, *_) = self.until(".quick-input-list .monaco-list-row", test)
@@ -211,16 +216,16 @@ class Workbench:
         self.do("focus")
         self.press("F1")
         self.wait(".quick-input-widget input:focus")
-        self.type(title)
+        self.insert(title)
         self.wait(".quick-input-list .monaco-list-row.focused", title)
         self.press("Enter")
 
     def close_editors(self) -> None:
         """Save and close all that is open."""
-        self.run("File: Save All Files")
-        self.wait(".tab.dirty", state="detached")
-        self.run("View: Close All Editors")
-        self.wait(".tab", state="detached")
+        for tabs, command in ((".tab.dirty", "File: Save All Files"), (".tab", "View: Close All Editors")):
+            if self.do("count", selector=tabs):
+                self.run(command)
+                self.wait(tabs, state="detached")
 
     def saved(self, name: str) -> str:
         """Save the file that is open and return what stands in it."""

@@ -100,15 +100,21 @@ def test_the_text_is_code_and_the_same_every_time(tmp_path: Path) -> None:
     assert code_text(8, tmp_path) == "a = 1\na "
 
 
+def loaded(folder: Path, **changes: str) -> Any:
+    return load(Settings(model=str(folder), device="cpu", **changes), lambda message, part: None)
+
+
+@pytest.fixture(scope="module")
+def known(smollm2: Path) -> tuple[list[int], Reading]:
+    """A tenth of the text that figures are told of, so that it takes seconds, and how the real model reads it."""
+    reference = loaded(smollm2, dtype="float32")
+    ids = reference.tokenizer.encode(code_text(9_000), False)[:2_000]
+    return ids, read(reference.model, ids)
+
+
 @pytest.mark.real_model
 @pytest.mark.parametrize("kind", ["int8", "int4"])
-def test_the_real_model_keeps_its_quality(smollm2: Path, kind: str) -> None:
-    """On a tenth of the text that figures are told of, so that it takes seconds; bf16 itself agrees at 0.98."""
-
-    def loaded(**changes: str) -> Any:
-        return load(Settings(model=str(smollm2), device="cpu", **changes), lambda message, part: None)
-
-    reference = loaded(dtype="float32")
-    ids = reference.tokenizer.encode(code_text(9_000), False)[:2_000]
-    found = compare(read(loaded(quantization=kind).model, ids), read(reference.model, ids))
+def test_the_real_model_keeps_its_quality(smollm2: Path, known: tuple[list[int], Reading], kind: str) -> None:
+    ids, reference = known
+    found = compare(read(loaded(smollm2, quantization=kind).model, ids), reference)  # bf16 itself agrees at 0.98
     assert found.is_good_enough, found

@@ -14,6 +14,7 @@ stamp=$home/installed-$code_server-$node_major-$playwright
 quiet=(--silent --no-fund --no-audit --ignore-scripts)
 
 if ! command -v chromium >/dev/null; then
+  apt-get -qq update
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core >/dev/null
 fi
 if [ -e "$stamp" ]; then
