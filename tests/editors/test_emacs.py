@@ -86,10 +86,11 @@ def test_with_the_real_small_model(emacs: Emacs, smollm2: Path) -> None:
     (folder / "project").mkdir()
     told = {
         **home_of_its_own(folder),
+        "XDG_CACHE_HOME": str(smollm2.parents[2]),
         "XDG_RUNTIME_DIR": str(folder),
         "CODEFUSE_TEST_CLIENT": "own",
         "CODEFUSE_TEST_SERVER": "\n".join(SERVER),
-        "CODEFUSE_TEST_MODEL": str(smollm2),
+        "CODEFUSE_TEST_MODEL": "smollm2",
         "CODEFUSE_TEST_ROOT": str(folder / "project"),
         "CODEFUSE_TEST_HOME": str(folder),
     }

@@ -819,7 +819,8 @@ end
 def test_a_real_model_writes_talks_and_comes_back_when_its_worker_is_killed(
     program: str, env: dict[str, str], smollm2: Path, tmp_path: Path
 ) -> None:
-    settings = {"model": str(smollm2), "chat_max_tokens": 400, "completion_timeout": 120}
+    settings = {"model": "smollm2", "chat_max_tokens": 400, "completion_timeout": 120}
+    env = {**env, "XDG_CACHE_HOME": str(smollm2.parents[2])}
     with Neovim(program, {"settings": settings}, env, (110, 32)) as editor:
         try:
             editor.open(tmp_path / "a.py", "import os\n\n\ndef add(a, b):\n    return a + b\n\n\n")

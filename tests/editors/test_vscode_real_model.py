@@ -23,13 +23,13 @@ def test_the_real_small_model_completes_and_chats_and_its_worker_is_begun_anew_w
     vsix: Path, smollm2: Path, tmp_path: Path
 ) -> None:
     home = Path(tempfile.mkdtemp(prefix="cf-"))
-    environment = {**places(home), "XDG_RUNTIME_DIR": str(home / "run")}
+    environment = {**places(home), "XDG_CACHE_HOME": str(smollm2.parents[2]), "XDG_RUNTIME_DIR": str(home / "run")}
     home.joinpath("run").mkdir(mode=0o700)
     stopping = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
     with Workbench(home, vsix, tmp_path, environment) as window, ExitStack() as afterwards:
         afterwards.callback(subprocess.run, [SERVER, "stop"], env=stopping, timeout=60, capture_output=True)
         window.workspace_settings(codefuse__completionTimeout=120)  # on a busy machine
-        started(window, codefuse__model=str(smollm2), codefuse__chatMaxTokens=32)
+        started(window, codefuse__model="smollm2", codefuse__chatMaxTokens=32)
         window.show("rectangle.py", "def rectangle_area(width, height):\n    return│\n")
         window.type(" ")
         window.run("Trigger Inline Suggestion")
