@@ -207,6 +207,7 @@ def test_conversations_are_found_by_what_was_said_and_survive_a_reload(
     window.do("reload")
     window.status("ready")
     window.run("CodeFuse: Open Chat")
+    chat.wait("#question:focus")
     chat.until(".turn.bot", "texts.join().includes('walrus operator')")
     chat.begin()
     window.run("CodeFuse: Conversations")
