@@ -72,6 +72,14 @@ async def shown(window: Window, kind: int) -> list[str]:
     return [item["insertText"] for item in found["items"]]
 
 
+async def after_typing(window: Window, uri: str, cursor: dict[str, int], text: str) -> list[str]:
+    """Type a text where the cursor stands, and return what is shown behind it."""
+    window.insert(uri, 2, cursor["line"], cursor["character"], text)
+    after = {**cursor, "character": cursor["character"] + len(text)}
+    found = await window.result(window.ask_ghost(uri, after, AUTOMATIC)[1])
+    return [item["insertText"] for item in found["items"]]
+
+
 async def test_the_answer_that_the_code_below_follows_from_is_shown_and_others_where_the_user_asked(
     open_window: OpenWindow, far_end: FarEnd
 ) -> None:
@@ -88,10 +96,7 @@ async def test_while_somebody_types_one_is_shown_and_what_it_goes_on_with_is_not
     found = await window.result(window.ask_ghost(uri, cursor, AUTOMATIC)[1])
     assert [item["insertText"] for item in found["items"]] == ["total / 2"]
     asked = len(far_end.asked)
-    window.insert(uri, 2, cursor["line"], cursor["character"], "total")
-    after = {**cursor, "character": cursor["character"] + len("total")}
-    found = await window.result(window.ask_ghost(uri, after, AUTOMATIC)[1])
-    assert [item["insertText"] for item in found["items"]] == [" / 2"]
+    assert await after_typing(window, uri, cursor, "total") == [" / 2"]
     assert len(far_end.asked) == asked
 
 
@@ -152,11 +157,7 @@ async def test_where_there_is_time_for_one_answer_only_that_defines_it_and_the_p
     where = {"textDocument": {"uri": uri}, "position": cursor}
     told = await window.request("codefuse/inspectPrompt", where)
     assert (told["prompt"], told["heal"]) == (asked.prompt, asked.heal)
-    typed = "share"
-    window.insert(uri, 2, cursor["line"], cursor["character"], typed)
-    after = {**cursor, "character": cursor["character"] + len(typed)}
-    found = await window.result(window.ask_ghost(uri, after, AUTOMATIC)[1])
-    assert found["items"][0]["insertText"] == " = 1 / 2" and len(far_end.asked) == 1
+    assert await after_typing(window, uri, cursor, "share") == [" = 1 / 2"] and len(far_end.asked) == 1
 
 
 async def test_what_is_typed_otherwise_is_gone_on_with(open_window: OpenWindow, far_end: FarEnd) -> None:
