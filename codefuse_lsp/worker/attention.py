@@ -18,6 +18,8 @@ from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from codefuse_lsp.worker import cuda_ops
+
 NAME = "codefuse"
 FEW = 16  # new tokens of a text up to which two plain products beat the fused kernel on a CPU (measured at L = 1,500)
 
@@ -137,6 +139,11 @@ class Look:
 
     def rows(self, query: torch.Tensor, past: Past, rows: Rows) -> torch.Tensor:
         """Return the result of one new token for each of B texts, (B, Hq, D), from their queries, (Hq, B, D)."""
+        if self._kernels_serve(query):
+            cache = past.keys, past.values
+            return cuda_ops.look(
+                query.transpose(0, 1).contiguous(), cache, rows.slots, rows.positions, self.scaling, self.window
+            )
         keys = past.keys[:, :, : rows.length].index_select(0, rows.slots)  # (B, H, L, D)
         values = past.values[:, :, : rows.length].index_select(0, rows.slots)  # (B, H, L, D)
         packed = query.transpose(0, 1).reshape(*keys.shape[:2], -1, query.shape[-1])  # (B, H, G, D)
@@ -151,6 +158,10 @@ class Look:
         mask = seen[:, None, None].expand(-1, keys.shape[1], packed.shape[2], -1)  # (B, H, G, L)
         result = scaled_dot_product_attention(packed, keys, values, attn_mask=mask, scale=self.scaling)
         return result.flatten(1, 2)
+
+    def _kernels_serve(self, query: torch.Tensor) -> bool:
+        known = not self.softcap and cuda_ops.fits(query.dtype, query.shape[-1])
+        return known and cuda_ops.serve(query.device)
 
     def _capped(self, scores: torch.Tensor) -> torch.Tensor:
         return self.softcap * torch.tanh(scores / self.softcap) if self.softcap else scores

@@ -1,13 +1,15 @@
 """A Llama-like layer in as few operators as torch has for it.
 
 On a CPU, calling operators takes as long as reading the weights of a small model. These blocks take the place of
-transformers' own layers in the families whose arithmetic this is, with the same results: in bf16 the same bits.
+transformers' own layers in the families whose arithmetic this is, with the same results: in bf16 on a CPU the same
+bits.
 
 Letters as in `attention`, and E the size of a hidden state.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +19,8 @@ from transformers.activations import SiLUActivation
 
 from codefuse_lsp.worker.attention import Look, Past, Span, see
 from codefuse_lsp.worker.kv_cache import SlotCache
-from codefuse_lsp.worker.linear import Pack, PackedLinear
+
+Join = Callable[[Sequence[Any]], nn.Module]  # of linear layers that read the same input: one that gives what all give
 
 # Layers that compute what LlamaBlock does, with biases or not, with norms of heads and windows or not.
 FAMILIES = ("LlamaDecoderLayer", "MistralDecoderLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer")
@@ -27,14 +30,17 @@ HEAD_NORMS = {"q_norm", "k_norm"}
 MLP = {"gate_proj", "up_proj", "down_proj", "act_fn"}
 
 
-def put_blocks(model: Any, pack: Pack) -> bool:
-    """Replace a model's layers by blocks with packed weights; return False, and do nothing, for another family."""
+def put_blocks(model: Any, block: Callable[[Any], LlamaBlock], linears: tuple[type, ...] = (nn.Linear,)) -> bool:
+    """Replace a model's layers by the blocks made of them; return False, and do nothing, for another family.
+
+    `linears` are the kinds of linear layers of which blocks can be made.
+    """
     decoder = model.get_decoder()
     layers = getattr(decoder, "layers", None)
-    if not layers or not all(map(_is_known, layers)) or not hasattr(decoder, "rotary_emb"):
+    if not layers or not hasattr(decoder, "rotary_emb") or not all(_is_known(layer, linears) for layer in layers):
         return False
     for index, layer in enumerate(layers):
-        layers[index] = LlamaBlock(layer, pack)
+        layers[index] = block(layer)
     decoder.rotary_emb = SignedRotary(decoder.rotary_emb)
     return True
 
@@ -56,7 +62,7 @@ class SignedRotary(nn.Module):
 class LlamaBlock(nn.Module):
     """Norm, attention, norm, gated MLP, and what comes in added after each two."""
 
-    def __init__(self, layer: Any, pack: Pack) -> None:
+    def __init__(self, layer: Any, join: Join) -> None:
         super().__init__()
         attention, mlp = layer.self_attn, layer.mlp
         self._index, self._head_size = attention.layer_idx, attention.head_dim
@@ -65,10 +71,10 @@ class LlamaBlock(nn.Module):
         self._num_queries = attention.q_proj.out_features // self._head_size  # Hq
         self.before_attention, self.before_mlp = _norm(layer.input_layernorm), _norm(layer.post_attention_layernorm)
         self.of_heads = _norm_of_heads(attention, self._num_queries, self._num_keys)
-        self.qkv = PackedLinear([attention.q_proj, attention.k_proj, attention.v_proj], pack)
-        self.out = PackedLinear([attention.o_proj], pack)
-        self.gate_up = PackedLinear([mlp.gate_proj, mlp.up_proj], pack)
-        self.down = PackedLinear([mlp.down_proj], pack)
+        self.qkv = join([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.out = join([attention.o_proj])
+        self.gate_up = join([mlp.gate_proj, mlp.up_proj])
+        self.down = join([mlp.down_proj])
 
     def forward(
         self, hidden_states: torch.Tensor, position_embeddings: tuple[torch.Tensor, torch.Tensor], **kwargs: Any
@@ -77,15 +83,26 @@ class LlamaBlock(nn.Module):
         cache = kwargs.get("cache", kwargs.get("past_key_values"))
         x = hidden_states[0]  # (N, E)
         heads = self.qkv(self.before_attention(x)).view(len(x), -1, self._head_size)  # (N, Hq + 2H, D)
-        turned, values = heads.split_with_sizes((self._num_queries + self._num_keys, self._num_keys), 1)
-        if self.of_heads is not None:
-            turned = self.of_heads(turned)
+        x = self.out(self._seen(heads, position_embeddings, cache).flatten(1)).add_(x)
+        return self.down(self._gated(self.gate_up(self.before_mlp(x)))).add_(x)[None]  # type: ignore[no-any-return]
+
+    def _seen(
+        self, heads: torch.Tensor, position_embeddings: tuple[torch.Tensor, torch.Tensor], cache: Any
+    ) -> torch.Tensor:
+        """Return what each token sees, (N, Hq, D), from heads, (N, Hq + 2H, D), having kept its keys and values."""
+        turned, values = self._normed(heads)
         query, keys = _turn(turned, *position_embeddings).split_with_sizes((self._num_queries, self._num_keys), 1)
         past = self._past(cache, keys.transpose(0, 1), values.transpose(0, 1))
-        seen = see(query.transpose(0, 1), past, self._look)  # (N, Hq, D)
-        x = self.out(seen.flatten(1)).add_(x)
-        gate, up = self.gate_up(self.before_mlp(x)).chunk(2, -1)
-        return self.down(silu(gate).mul_(up)).add_(x)[None]  # type: ignore[no-any-return]
+        return see(query.transpose(0, 1), past, self._look)
+
+    def _normed(self, heads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return queries and keys, (N, Hq + H, D), and values, (N, H, D), before they are turned."""
+        turned, values = heads.split_with_sizes((self._num_queries + self._num_keys, self._num_keys), 1)
+        return (turned if self.of_heads is None else self.of_heads(turned)), values
+
+    def _gated(self, gate_up: torch.Tensor) -> torch.Tensor:
+        gate, up = gate_up.chunk(2, -1)
+        return silu(gate).mul_(up)
 
     def _past(self, cache: Any, keys: torch.Tensor, values: torch.Tensor) -> Past:
         """Return what can be seen, the new keys and values, (H, N, D), included; without a cache, these alone."""
@@ -106,6 +123,8 @@ class _Norm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x, (..., D), scaled to 1 in the quadratic mean and times the weight, which may differ by head."""
+        if x.is_cuda:  # one kernel, which rounds once
+            return rms_norm(x, x.shape[-1:], None, self.eps).mul_(self.weight)
         if x.dtype is torch.float32:
             return rms_norm(x, x.shape[-1:], None, self.eps).mul_(self.weight)
         wide = x.float()
@@ -140,15 +159,16 @@ def _window(attention: Any) -> int | None:
     return window if window is None else int(window)
 
 
-def _is_known(layer: Any) -> bool:
+def _is_known(layer: Any, kinds: tuple[type, ...]) -> bool:
     """Return whether a layer is of a family above, and made of the parts that it was made of when this was written."""
     if type(layer).__name__ not in FAMILIES or {name for name, _ in layer.named_children()} != PARTS:
         return False
     attention, mlp = ({name for name, _ in part.named_children()} for part in (layer.self_attn, layer.mlp))
-    linears = [child for name, child in layer.named_modules() if name.endswith("_proj")]
+    linears = {type(child) for name, child in layer.named_modules() if name.endswith("_proj")}
     return (
         attention in (ATTENTION, ATTENTION | HEAD_NORMS)
         and mlp == MLP
         and isinstance(layer.mlp.act_fn, nn.SiLU | SiLUActivation)
-        and all(type(linear) is nn.Linear for linear in linears)
+        and len(linears) == 1
+        and linears.pop() in kinds
     )

@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from codefuse_lsp.worker import memory
-from codefuse_lsp.worker.blocks import put_blocks
-from codefuse_lsp.worker.linear import as_half, pack_linears, packing, plain
+from codefuse_lsp.worker.blocks import LlamaBlock, put_blocks
+from codefuse_lsp.worker.linear import PackedLinear, as_half, pack_linears, packing, plain
 from codefuse_lsp.worker.packed_linear import Int4Linear, Int8Linear
 
 
@@ -20,7 +20,7 @@ def make_ready(model: Any, dtype: str) -> None:
     """Pack a model's weights as this machine reads them best; with fp16 weights it computes in fp32 from here on."""
     memory.keep()
     pack = packing(dtype) or plain
-    put_blocks(model, pack)
+    put_blocks(model, lambda layer: LlamaBlock(layer, lambda linears: PackedLinear(linears, pack)))
     if pack is not plain:
         pack_linears(model, pack)
     if pack is as_half:

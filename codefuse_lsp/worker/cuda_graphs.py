@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import torch
 
+from codefuse_lsp.worker import cuda_ops
 from codefuse_lsp.worker.attention import Rows
 
-SHORTEST = 512  # keys; the length doubles from here to the capacity of a slot
+SHORTEST = 512  # keys that torch's operators look at; the length doubles from here to the capacity of a slot
 WARM_UP = 2  # passes before one is recorded, so that libraries have allocated what they need
 
 Pass = Callable[[torch.Tensor, torch.Tensor, Rows], torch.Tensor]  # ids (B,), positions (B,), rows -> logits (B, V)
@@ -44,6 +45,7 @@ class DecodeGraphs:
         self._device = device
         self._recorded: dict[tuple[int, int], _Recorded] = {}
         self._records = device.type == "cuda"
+        self._shortest = capacity if cuda_ops.serve(device) else SHORTEST  # the kernels look at no more than there is
 
     @torch.inference_mode()
     def decode(self, slots: Ids[int], positions: Ids[int], token_ids: Ids[int]) -> torch.Tensor:
@@ -61,6 +63,13 @@ class DecodeGraphs:
         recorded.rows.positions.copy_(rows.positions)
         recorded.graph.replay()
         return recorded.logits[:count].clone()
+
+    def prepare(self, slot: int, most: int) -> None:
+        """Record the graphs of batches up to `most`, so that nobody waits for it; nothing of any text is written."""
+        count = 1
+        while count <= most:
+            self.decode([slot] * count, [self._capacity] * count, [0] * count)
+            count *= 2
 
     def clear(self) -> None:
         """Forget every graph: the memory that they read and write is gone."""
@@ -96,7 +105,7 @@ class DecodeGraphs:
         return 1 << (count - 1).bit_length()
 
     def _length(self, needed: int) -> int:
-        return min(self._capacity, max(SHORTEST, 1 << (needed - 1).bit_length()))
+        return min(self._capacity, max(self._shortest, 1 << (needed - 1).bit_length()))
 
     def _tensor(self, values: list[int]) -> torch.Tensor:
         return torch.tensor(values, device=self._device)

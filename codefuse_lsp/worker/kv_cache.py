@@ -34,6 +34,11 @@ class SlotCache(Cache):
         self._batch: list[Span] | Rows = []
         self.times_cleared = 0
 
+    @property
+    def batch(self) -> list[Span] | Rows:
+        """Whose slots the pass under way writes to and looks at."""
+        return self._batch
+
     @contextmanager
     def writing(self, batch: list[Span] | Rows) -> Iterator[None]:
         """Let the pass inside write to and look at these slots; passes may be nested."""
@@ -51,17 +56,29 @@ class SlotCache(Cache):
 
     def write(self, layer: int, new_keys: torch.Tensor, new_values: torch.Tensor) -> Past:
         """Write a layer's new keys and values, (H, N, D), to their slots; return what can be seen now."""
-        keys, values = self._buffers(layer, new_keys, new_values)
+        past = self.of_layer(layer, new_keys, new_values)
+        keys, values = past.keys, past.values
         if isinstance(self._batch, Rows):
             keys[self._batch.slots, :, self._batch.positions] = new_keys.transpose(0, 1)
             values[self._batch.slots, :, self._batch.positions] = new_values.transpose(0, 1)
-            return Past(keys, values, self._batch)
+            return past
         offset = 0
         for span in self._batch:
             keys[span.slot, :, span.start : span.end] = new_keys[:, offset : offset + span.length]
             values[span.slot, :, span.start : span.end] = new_values[:, offset : offset + span.length]
             offset += span.length
-        return Past(keys, values, self._batch)
+        return past
+
+    def of_layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> Past:
+        """Return a layer's memory, made for keys and values like these, (H, N, D), when it is first asked for."""
+        if layer not in self._layers:
+            slots, capacity = self._shape
+            self._layers[layer] = (
+                # Zeros: places that no text has reached may be looked at, and a mask does not hide that one holds NaN.
+                key.new_zeros(slots, key.shape[0], capacity, key.shape[2]),  # (S, H, C, D)
+                value.new_zeros(slots, value.shape[0], capacity, value.shape[2]),  # (S, H, C, D)
+            )
+        return Past(*self._layers[layer], self._batch)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return 0: positions are always given, and no mask is made from this."""
@@ -78,16 +95,6 @@ class SlotCache(Cache):
         """Give the memory back; what was held is lost, also of a pass that is under way."""
         self._layers = {}
         self.times_cleared += 1
-
-    def _buffers(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if layer not in self._layers:
-            slots, capacity = self._shape
-            self._layers[layer] = (
-                # Zeros: places that no text has reached may be looked at, and a mask does not hide that one holds NaN.
-                key.new_zeros(slots, key.shape[0], capacity, key.shape[2]),  # (S, H, C, D)
-                value.new_zeros(slots, value.shape[0], capacity, value.shape[2]),  # (S, H, C, D)
-            )
-        return self._layers[layer]
 
 
 @dataclass(eq=False, slots=True)

@@ -31,7 +31,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         self.in_features = linears[0].in_features
         self.out_features = sum(linear.out_features for linear in linears)
-        self._product = pack(*_joined(linears))
+        self._product = pack(*joined_weights(linears))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x W^T + b, (..., N), from x, (..., K)."""
@@ -56,6 +56,17 @@ def packing(dtype: str) -> Pack | None:
     if dtype == "float16" and _works(as_half):
         return as_half
     return None
+
+
+def joined_weights(linears: Sequence[nn.Linear]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return one weight, (N of all, K), and one bias for several layers."""
+    if len(linears) == 1:
+        return linears[0].weight, linears[0].bias
+    weight = torch.cat([linear.weight for linear in linears])
+    if all(linear.bias is None for linear in linears):
+        return weight, None
+    zeros = weight.new_zeros
+    return weight, torch.cat([zeros(n.out_features) if n.bias is None else n.bias for n in linears])
 
 
 def plain(weight: torch.Tensor, bias: torch.Tensor | None) -> Product:
@@ -93,14 +104,3 @@ def _works(pack: Pack) -> bool:
         log.info("no packed linear layers of the kind %s here: %s", pack.__name__, type(error).__name__)
         return False
     return found
-
-
-def _joined(linears: Sequence[nn.Linear]) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return one weight, (N of all, K), and one bias for several layers."""
-    if len(linears) == 1:
-        return linears[0].weight, linears[0].bias
-    weight = torch.cat([linear.weight for linear in linears])
-    if all(linear.bias is None for linear in linears):
-        return weight, None
-    zeros = weight.new_zeros
-    return weight, torch.cat([zeros(n.out_features) if n.bias is None else n.bias for n in linears])

@@ -86,6 +86,10 @@ def load(settings: Settings, report: Report) -> LoadedModel:
         from codefuse_lsp.worker.cpu import make_ready
 
         make_ready(model, placement.dtype)
+    elif placement.device == "cuda":
+        from codefuse_lsp.worker import cuda
+
+        cuda.make_ready(model)
     report(f"Loading {name}", 1.0)
     return LoadedModel(model, tokenizer, name, folder, placement.device, placement.dtype, placement.max_model_len)
 

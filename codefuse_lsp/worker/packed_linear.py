@@ -7,7 +7,9 @@ moment, which computes faster. Knows nothing of models, files or how weights wer
 
 from __future__ import annotations
 
+import copy
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch.nn.functional import linear
@@ -115,6 +117,22 @@ class Int4Linear(torch.nn.Module):
 
 
 PackedLinear = Int8Linear | Int4Linear
+
+
+def joined(layers: Sequence[Int8Linear] | Sequence[Int4Linear]) -> PackedLinear:
+    """Return one layer, (..., K) -> (..., N of all), for several of a kind that read the same input."""
+    whole = copy.copy(layers[0])
+    whole._buffers = dict(whole._buffers)
+    along = {"codes": 0, "scales": 0, "packed": 0, "pairs": 1}  # the axis that counts outputs
+    for name, axis in along.items():
+        if name in whole._buffers:
+            whole._buffers[name] = torch.cat([layer._buffers[name] for layer in layers], axis)  # type: ignore[misc]
+    whole.out_features = sum(layer.out_features for layer in layers)
+    if any(layer.bias is not None for layer in layers):
+        none = next(layer.bias for layer in layers if layer.bias is not None).new_zeros
+        biases = [none(layer.out_features) if layer.bias is None else layer.bias for layer in layers]
+        whole.bias = torch.cat(biases)
+    return whole
 
 
 @functools.cache

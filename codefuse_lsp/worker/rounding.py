@@ -15,7 +15,8 @@ GROUP = 32  # columns with a scale of their own: the smallest that the kernels k
 LARGEST = 15  # code of 4 bits
 MIDDLE = 8  # the code that stands for `zero`, as the kernels have it: weight = (code - 8) * scale + zero
 ROUNDS = 4  # of fitting scale and zero to the codes and the codes to them; more changes nothing that can be measured
-AT_ONCE = 1 << 18  # weights that are rounded at once: few enough for a CPU's cache, and for what a GPU has free
+# Weights that are rounded at once: few enough for a CPU's cache, and for what a GPU has free (some 160 MB).
+AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 22}
 EXACT = 1e-4  # of the squares of the weights: the squared error of weights that lie on a grid already
 SHRUNK = (1.0, 0.9, 0.8)  # parts of a group's range to try: a far outlier may be worth cutting
 
@@ -64,7 +65,7 @@ def to_rows(weight: torch.Tensor) -> Rows:
 
 def row_parts(weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Return a weight's rows in parts of 64 at least, so that what is computed of each takes little memory."""
-    return torch.split(weight, max(1, AT_ONCE // (64 * weight.shape[1])) * 64)
+    return torch.split(weight, max(1, AT_ONCE[weight.device.type] // (64 * weight.shape[1])) * 64)
 
 
 def _rounded_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,7 +80,9 @@ def to_groups(weight: torch.Tensor, group: int = GROUP) -> Groups:
     Each group gets the scale and zero of least squared error among a few ranges and what least squares make of them
     (alternating as in k-means). A group that lies on a grid of 16 levels from its least to its greatest stays as it is.
     """
-    parts = [_rounded(part.float()) for part in torch.split(weight.reshape(-1, group), AT_ONCE // group)]
+    parts = [
+        _rounded(part.float()) for part in torch.split(weight.reshape(-1, group), AT_ONCE[weight.device.type] // group)
+    ]
     codes, scales, zeros = (torch.cat(found).view(len(weight), -1) for found in zip(*parts, strict=True))
     return Groups(codes, scales, zeros)
 

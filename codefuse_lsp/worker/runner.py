@@ -15,10 +15,13 @@ import torch
 from transformers import AttentionInterface
 
 from codefuse_lsp.errors import ModelError
-from codefuse_lsp.worker import attention
+from codefuse_lsp.worker import attention, cuda_ops
 from codefuse_lsp.worker.attention import Rows, Span
 from codefuse_lsp.worker.cuda_graphs import DecodeGraphs
 from codefuse_lsp.worker.kv_cache import Slot, SlotCache
+
+MOST_ROWS = 32  # new tokens of a text that are read as rows of a recorded pass: a keystroke's, or a draft's
+MOST_TOGETHER = 128  # rows of a pass; with more of them it takes longer to multiply than to read the weights
 
 AttentionInterface.register(attention.NAME, attention.attend)
 
@@ -53,6 +56,8 @@ class Runner:
         devices = {parameter.device for parameter in model.parameters()}
         self._fixed_shapes = self._device.type == "cuda" and len(devices) == 1
         self._graphs = DecodeGraphs(self._rows, cache.capacity, self._device)
+        # Without the kernels each row copies the keys and values that it looks at.
+        self._most_rows = MOST_ROWS if cuda_ops.serve(self._device) else 1
         self._between_layers = between_layers
         self._interruptible = True
         self._hooks = [layer.register_forward_pre_hook(self._at_layer) for layer in decoder_layers(model)]
@@ -62,28 +67,41 @@ class Runner:
         """Append each text's tokens to its slot; return the logits after the last ones of each, (num_logits, V)."""
         if not self._fixed_shapes:
             return self._forward(works)
-        single = [work for work in works if len(work.token_ids) == 1]
-        others = [work for work in works if len(work.token_ids) > 1]
+        short = self._short(works)
+        others = [work for work in works if id(work) not in short]
         # First what may be given up: a text whose token was read, and its logits lost, could not go on.
         results = dict(zip(map(id, others), self._forward(others), strict=True)) if others else {}
-        results |= dict(zip(map(id, single), self.decode(single), strict=True)) if single else {}
+        results |= zip(short, self.decode(list(short.values())), strict=True) if short else {}
         return [results[id(work)] for work in works]
 
-    def decode(self, works: Ids[Work]) -> list[torch.Tensor]:
-        """Do the same for texts with one new token each, in a batch of a fixed shape; return logits, (1, V) each.
+    def _short(self, works: Ids[Work]) -> dict[int, Work]:
+        """Return those, by their identities, that are read in one pass of a fixed shape."""
+        short, room = {}, MOST_TOGETHER
+        for work in works:
+            if len(work.token_ids) <= min(self._most_rows, room):
+                short[id(work)] = work
+                room -= len(work.token_ids)
+        return short
 
-        Nothing is called between its layers, since what is recorded as a graph must be this pass alone.
+    def decode(self, works: Ids[Work]) -> list[torch.Tensor]:
+        """Do the same for texts with few new tokens, each a row of a batch of a fixed shape.
+
+        Each layer writes the keys and values of all rows before any row looks at its text's up to its own place, so
+        that the rows of one text see what they would see in a pass of their own. Nothing is called between the layers,
+        since what is recorded as a graph must be this pass alone.
         """
-        positions = [len(work.slot.token_ids) for work in works]
-        slots, ids = [work.slot.index for work in works], [work.token_ids[0] for work in works]
+        counts = [len(work.token_ids) for work in works]
+        slots = [work.slot.index for work in works for _ in work.token_ids]
+        positions = [len(work.slot.token_ids) + place for work in works for place in range(len(work.token_ids))]
         self._interruptible = False
         try:
-            logits = self._graphs.decode(slots, positions, ids)
+            logits = self._graphs.decode(slots, positions, [token_id for work in works for token_id in work.token_ids])
         finally:
             self._interruptible = True
         for work in works:
             work.slot.token_ids.extend(work.token_ids)
-        return list(torch.split(logits, 1))
+        parts = torch.split(logits, counts)
+        return [part[-work.num_logits :] for part, work in zip(parts, works, strict=True)]  # (num_logits, V)
 
     def _forward(self, works: Ids[Work]) -> list[torch.Tensor]:
         spans = [Span(work.slot.index, len(work.slot.token_ids), len(work.token_ids)) for work in works]
@@ -107,6 +125,8 @@ class Runner:
         """Pass one token, whose result nobody reads; raises ModelError when the model cannot be driven like this."""
         try:
             self.forward([Work(slot, [0])])
+            if self._most_rows > 1:
+                self._graphs.prepare(slot.index, self._most_rows)
         except (AttributeError, TypeError, NotImplementedError, ValueError) as error:
             self.close()
             kind = self._model.config.model_type

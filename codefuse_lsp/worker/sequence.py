@@ -125,7 +125,8 @@ class Sequence:
     def sample(self, logits: torch.Tensor, best: int) -> int:
         """Return the next token id from logits, (V,), as this request wants it chosen; `best` is their maximum's."""
         request = self.request
-        if request.temperature <= 0 and request.logprobs is None and not request.ignore_eos and not self._healing:
+        ends = request.ignore_eos and best in self._tokenizer.eos_ids
+        if request.temperature <= 0 and request.logprobs is None and not self._healing and not ends:
             return best
         if request.ignore_eos and self._tokenizer.eos_ids:
             logits = logits.index_fill(0, torch.tensor(list(self._tokenizer.eos_ids), device=logits.device), -torch.inf)

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from codefuse_lsp.worker.blocks import LlamaBlock, put_blocks
-from codefuse_lsp.worker.linear import plain
+from codefuse_lsp.worker.linear import PackedLinear, plain
 
 SMALL = {
     "vocab_size": 99,
@@ -33,6 +33,10 @@ KNOWN: dict[str, dict[str, Any]] = {
 OTHERS: dict[str, dict[str, Any]] = {"gemma": {"head_dim": 16}, "olmo2": {}, "gpt_neox": {}, "granite": {}, "phi3": {}}
 
 
+def block(layer: Any) -> LlamaBlock:
+    return LlamaBlock(layer, lambda linears: PackedLinear(linears, plain))
+
+
 def make(family: str, options: dict[str, Any], dtype: torch.dtype = torch.float32) -> Any:
     torch.manual_seed(0)
     name = options.get("model_type", family)
@@ -51,7 +55,7 @@ def test_a_model_of_blocks_says_what_its_own_layers_say(family: str, tokens: int
     model = make(family, KNOWN[family])
     ids = torch.randint(0, 99, (1, tokens))
     expected = model(ids, use_cache=False).logits
-    assert put_blocks(model, plain)
+    assert put_blocks(model, block)
     assert all(type(layer) is LlamaBlock for layer in model.model.layers)
     torch.testing.assert_close(model(ids, use_cache=False).logits, expected, rtol=1e-4, atol=1e-4)
 
@@ -61,7 +65,7 @@ def test_blocks_go_on_from_a_cache_of_transformers_own() -> None:
     model = make("llama", {})
     ids, options = torch.randint(1, 99, (1, 12)), {"max_new_tokens": 20, "do_sample": False}
     expected = model.generate(ids, **options)
-    put_blocks(model, plain)
+    put_blocks(model, block)
     assert torch.equal(model.generate(ids, **options), expected)
 
 
@@ -69,16 +73,16 @@ def test_blocks_go_on_from_a_cache_of_transformers_own() -> None:
 def test_layers_that_compute_something_else_are_left_alone(family: str) -> None:
     model = make(family, OTHERS[family])
     before = [type(module) for module in model.modules()]
-    assert not put_blocks(model, plain)
+    assert not put_blocks(model, block)
     assert [type(module) for module in model.modules()] == before
 
 
 def test_layers_with_a_part_that_was_not_there_before_are_left_alone() -> None:
     model = make("llama", {})
     model.model.layers[1].mlp.gate_norm = torch.nn.LayerNorm(48)
-    assert not put_blocks(model, plain)
+    assert not put_blocks(model, block)
     model = make("llama", {"hidden_act": "gelu"})
-    assert not put_blocks(model, plain)
+    assert not put_blocks(model, block)
 
 
 @pytest.mark.real_model
@@ -87,5 +91,5 @@ def test_in_bf16_the_real_models_logits_are_the_same_bits(smollm2: Path) -> None
     model: Any = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.bfloat16)
     ids = torch.arange(100, 140)[None]
     expected = model(ids, use_cache=False).logits
-    assert put_blocks(model, plain)
+    assert put_blocks(model, block)
     assert torch.equal(model(ids, use_cache=False).logits, expected)

@@ -14,6 +14,7 @@ import torch
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.generation.request import Chunk, GenerationRequest
+from codefuse_lsp.worker import cuda, cuda_ops
 from codefuse_lsp.worker.bench.shapes import random_model
 from codefuse_lsp.worker.engine import Engine
 from codefuse_lsp.worker.loader import LoadedModel, load
@@ -48,6 +49,10 @@ async def text_of(model: LoadedModel) -> str:
         return (await answer(engine, request()))[0]
     finally:
         engine.close()
+
+
+def test_the_kernels_serve_here() -> None:
+    assert cuda_ops.serve(torch.device("cuda"))
 
 
 async def test_greedy_text_on_cuda_is_that_on_the_cpu(tiny_llama: Path) -> None:
@@ -112,7 +117,9 @@ def codellama_34b() -> LoadedModel:
     """A model of CodeLlama-34B's shape with random weights in bf16, made on the device."""
     if torch.cuda.mem_get_info()[0] < CODELLAMA_34B_BYTES + (8 << 30):
         pytest.skip("TOO LITTLE GPU MEMORY for 34 billion random weights")
-    return random_model("codellama-34b", "cuda", "bfloat16")
+    made = random_model("codellama-34b", "cuda", "bfloat16")
+    cuda.make_ready(made.model)
+    return made
 
 
 async def test_a_34b_streams_and_reuses_its_prefix(

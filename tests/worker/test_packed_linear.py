@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codefuse_lsp.worker import packed_linear
-from codefuse_lsp.worker.packed_linear import Int4Linear, Int8Linear, block_of, pack, unpack
+from codefuse_lsp.worker.packed_linear import Int4Linear, Int8Linear, block_of, joined, pack, unpack
 from codefuse_lsp.worker.rounding import Groups, to_groups, to_rows
 
 CPU = torch.device("cpu")
@@ -115,3 +115,13 @@ def test_memory_is_what_the_names_say() -> None:
     assert size(Int8Linear(to_rows(weight))) < 1.01
     assert size(Int4Linear(to_groups(weight))) == 0.5 + 4 / 32
     assert isinstance(to_groups(weight), Groups)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_layers_that_read_the_same_are_joined_into_one_that_gives_what_all_give(bits: int) -> None:
+    weights, x = [random(64, 96, seed=1), random(128, 96, seed=2)], random(3, 96, seed=3)
+    biases = [None, random(128, seed=4).bfloat16()]
+    pairs = list(zip(weights, biases, strict=True))
+    layers = [Int8Linear(to_rows(w), b) if bits == 8 else Int4Linear(to_groups(w), b) for w, b in pairs]
+    torch.testing.assert_close(joined(layers)(x), torch.cat([layer(x) for layer in layers], 1))
+    assert layers[0](x).shape == (3, 64), "the layers themselves are left as they were"

@@ -57,7 +57,7 @@ def test_weights_on_a_grid_of_sixteen_levels_stay() -> None:
 def test_rounding_a_part_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = random(48, 96)
     whole = to_groups(weight)
-    monkeypatch.setattr(rounding, "AT_ONCE", 256)
+    monkeypatch.setattr(rounding, "AT_ONCE", {"cpu": 256})
     parts = to_groups(weight)
     assert torch.equal(whole.codes, parts.codes) and torch.equal(whole.zeros, parts.zeros)
 

@@ -15,6 +15,7 @@ import torch
 
 from codefuse_lsp.config import Settings
 from codefuse_lsp.errors import CodeFuseError
+from codefuse_lsp.worker import cuda
 from codefuse_lsp.worker.bench.contest import Contestant
 from codefuse_lsp.worker.bench.material import Material, Sizes
 from codefuse_lsp.worker.bench.measure import Clock, interleaved
@@ -123,6 +124,8 @@ class Stand:
         _ = self.plain_model  # before our engine changes the modules around the tensors
         if not self.on_cuda:
             return ours(self.loaded, SLOTS)
+        if self.plan.random_weights:
+            cuda.make_ready(self.loaded.model)
         room = min(self.loaded.max_model_len, CUDA_ROOM)
         return ours(replace(self.loaded, max_model_len=room), CUDA_SLOTS)
 
