@@ -17,7 +17,7 @@ from codefuse_lsp.worker.bench.measure import Cost
 from codefuse_lsp.worker.tokenizer import Tokenizer
 
 PAGE = 32  # tokens
-CACHE_TOKENS = 16_384
+CACHE_TOKENS = {"cpu": 16_384, "cuda": 32_768}
 BATCH_TOKENS = 512
 PATIENCE_S = 300.0
 
@@ -34,12 +34,10 @@ class ContinuousBatching:
         self.name = f"transformers' continuous batching, pages of {PAGE}"
         self._tokenizer = tokenizer
         on_cuda = model.device.type == "cuda"
-        # On a CPU neither graphs nor double buffers help, and the memory to take is not found out by itself.
-        sizes: dict[str, Any] = (
-            {}
-            if on_cuda
-            else {"num_blocks": CACHE_TOKENS // PAGE, "max_batch_tokens": BATCH_TOKENS, "use_async_batching": False}
-        )
+        # On a CPU neither graphs nor double buffers help. On a GPU it would take all memory that is free.
+        sizes: dict[str, Any] = {"num_blocks": CACHE_TOKENS[model.device.type] // PAGE}
+        if not on_cuda:
+            sizes |= {"max_batch_tokens": BATCH_TOKENS, "use_async_batching": False}
         with torch.inference_mode():
             self._manager = model.init_continuous_batching(
                 generation_config=GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0),

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from codefuse_lsp.worker.bench import promises, speed
+from codefuse_lsp.worker.bench import peers, promises, speed
 from codefuse_lsp.worker.bench.measure import Row, Target
 from codefuse_lsp.worker.bench.ours import ours
 from codefuse_lsp.worker.bench.speed import Other, Targets
@@ -51,9 +51,13 @@ def together(stand: Stand) -> list[Row]:
     del stand.ours
     _let_go()
     room = min(stand.loaded.max_model_len, ROOM + stand.sizes.new)
-    with closing(ours(replace(stand.loaded, max_model_len=room), TOGETHER)) as many:
+    with (
+        closing(ours(replace(stand.loaded, max_model_len=room), TOGETHER)) as many,
+        peers.started(stand, peers.IN_PROCESS) as (found, missing),
+    ):
         wide = stand.with_engine(many).with_sizes(new=128)
-        rows = speed.at_once(wide, SUITE, [Other(stand.generate, _targets(stand))], TOGETHER, in_turn=1)
+        others = [replace(other, targets=_targets(stand)) for other in found]
+        rows = [*speed.at_once(wide, SUITE, others, TOGETHER, in_turn=1), *missing]
     _let_go()
     return rows
 

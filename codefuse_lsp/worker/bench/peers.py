@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,13 +68,13 @@ class Peer:
 
 
 @contextmanager
-def started(stand: Stand) -> Iterator[tuple[list[Other], list[Row]]]:
-    """Start every peer; gives those that answer, and the rows of those that do not. They end with the block."""
+def started(stand: Stand, wanted: Sequence[Peer] | None = None) -> Iterator[tuple[list[Other], list[Row]]]:
+    """Start peers, all or those wanted; gives those that answer, and rows of the others. They end with the block."""
     others, missing = [], []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="codefuse-lsp-bench-")))
         _ = stand.plain_model  # before our engine changes the modules around the tensors
-        for peer in PEERS:
+        for peer in PEERS if wanted is None else wanted:
             stand.report(f"Starting {peer.name}", None)
             try:
                 runner = peer.start(stand, folder)
@@ -145,9 +145,12 @@ def _checkpoint(stand: Stand) -> Path:
     return stand.loaded.folder
 
 
-PEERS = (
+IN_PROCESS = (  # which run any model that is in memory
     Peer("generate", _generate, GENERATE),
     Peer("transformers' continuous batching", _continuous, CONTINUOUS),
+)
+PEERS = (
+    *IN_PROCESS,
     Peer("transformers serve", _transformers_serve, NOTHING),
     Peer("llama.cpp native BF16", _native("BF16"), LLAMA),
     Peer("llama.cpp native Q8_0", _native("Q8_0"), NOTHING),
