@@ -48,7 +48,8 @@ async def connect(settings: Settings, report: Report) -> Client:
     Raises WorkerFailed with the worker's own reason, or WorkerUnreachable.
     """
     if settings.endpoint:
-        return Client(Address(settings.endpoint, key=_endpoint_key(settings), ca_file=settings.ca_file))
+        far = Address(settings.endpoint, key=_endpoint_key(settings), ca_file=settings.ca_file)
+        return await asyncio.to_thread(Client, far)
     address = await asyncio.to_thread(find_or_start, settings)
     client = Client(address)
     try:

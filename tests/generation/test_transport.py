@@ -210,3 +210,12 @@ async def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(WorkerAbsent, match="proxy"):
         await model_at(Address("https://gpu-box.test/v1"))
+
+
+@pytest.mark.parametrize("address", [Address("http://127.0.0.1:9/v1"), Address(socket=Path("worker.sock"))], ids=str)
+def test_no_certificates_are_read_for_a_way_that_never_leaves_this_machine(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: pytest.fail("certificates were read"))
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_: pytest.fail("certificates were read"))
+    open_http(address)
