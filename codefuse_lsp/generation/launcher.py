@@ -50,8 +50,7 @@ async def connect(settings: Settings, report: Report) -> Client:
     if settings.endpoint:
         far = Address(settings.endpoint, key=_endpoint_key(settings), ca_file=settings.ca_file)
         return await asyncio.to_thread(Client, far)
-    address = await asyncio.to_thread(find_or_start, settings)
-    client = Client(address)
+    client = await asyncio.to_thread(lambda: Client(find_or_start(settings)))
     try:
         await _until_ready(client, report)
     except BaseException:

@@ -41,7 +41,7 @@ class Address:
 def open_http(address: Address) -> httpx2.AsyncClient:
     """Return an HTTP client whose paths begin behind the address, less its `/v1`; raises ConfigError.
 
-    For a far end on another machine this reads certificates, for which an event loop should not wait.
+    The first one imports what it needs, and one for another machine reads certificates: no event loop should wait.
     """
     root = address.url.rstrip("/").removesuffix("/v1")
     try:
