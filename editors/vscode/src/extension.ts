@@ -71,7 +71,6 @@ export function activate(context: vscode.ExtensionContext): void {
 
   restartWhenNeeded(context, running, settings)
   offerInstallationOnce(context, running)
-  tellWhetherItRuns(context, running)
   void running.start()
 }
 
@@ -118,16 +117,6 @@ function restartWhenNeeded(context: vscode.ExtensionContext, running: Session, s
     vscode.workspace.onDidGrantWorkspaceTrust(restart),
     { dispose: () => clearTimeout(settling) },
   )
-}
-
-/** For the first of the first steps, which is done when there is a server. */
-function tellWhetherItRuns(context: vscode.ExtensionContext, running: Session): void {
-  let told = false
-  const tell = () => {
-    const runs = running.phase === 'running'
-    if (runs !== told) void vscode.commands.executeCommand('setContext', 'codefuse.running', (told = runs))
-  }
-  context.subscriptions.push(running.onChange(tell))
 }
 
 function offerInstallationOnce(context: vscode.ExtensionContext, running: Session): void {
