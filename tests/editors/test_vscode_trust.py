@@ -101,22 +101,22 @@ def test_the_first_steps_are_opened_from_the_menu_and_each_has_its_page(window: 
 def test_its_own_actions_and_rules_come_with_trust_and_nothing_else(
     window: Workbench, engine: ScriptedEngine, elsewhere: ScriptedEngine
 ) -> None:
-    assert "CodeFuse: Rhyme" not in actions(window) and RULE not in asked(window, engine)
+    assert "CodeFuse: Rhyme" not in actions(window, "before.py") and RULE not in asked(window, engine)
     (server,) = window.servers()
     window.run("Workspaces: Manage Workspace Trust")
     window.do("click", selector=".workspace-trust-editor .monaco-button", text="Trust")
     eventually(lambda: [one.pid for one in window.servers()] not in ([], [server.pid]))
     window.status("ready")
     window.run("View: Close All Editors")
-    assert "CodeFuse: Rhyme" in actions(window) and RULE in asked(window, engine)
+    assert "CodeFuse: Rhyme" in actions(window, "after.py") and RULE in asked(window, engine)
     window.screenshot("trusted")
     assert not elsewhere.prompts and not ran(window).exists()
 
 
-def actions(window: Workbench) -> list[str]:
-    """Return what is offered in a function."""
-    window.show("double.py", "def double(x):\n    return 2 │* x\n")
-    window.wait("[class*=lightbulb]")  # from then on they are there
+def actions(window: Workbench, name: str) -> list[str]:
+    """Return what is offered in a function, in a file of that name."""
+    window.show(name, "def double(x):\n    return 2 │* x\n")
+    window.wait(".lightBulbWidget")  # from then on they are there
     window.press("Control+.")
     offered = window.until(ACTIONS, "texts.includes('CodeFuse: Explain')")
     window.press("Escape")
