@@ -59,6 +59,7 @@ def test_ghost_text_comes_without_anything_of_the_workspaces(
     engine.answers("house =", '"mine"')
     window.show("house.py", "│\n")
     window.type("house = ", delay_ms=30)
+    window.run("Trigger Inline Suggestion")
     assert "mine" in window.ghost()
     window.screenshot("restricted")
     window.press("Tab")

@@ -230,4 +230,4 @@ def test_a_review_that_finds_nothing_says_so_once(window: Workbench, engine: Scr
     window.run("CodeFuse: Review File or Selection")
     window.wait(TOAST, "found nothing")
     window.run("CodeFuse: Clear Review")
-    assert window.do("count", selector=TOAST) == 1
+    assert window.do("count", selector=TOAST, text="nothing") == 1
