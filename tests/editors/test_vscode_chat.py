@@ -8,20 +8,12 @@ import re
 import pytest
 
 from tests.editors.scripted_engine import ScriptedEngine
-from tests.editors.vscode.fixtures import NEW_STACK, STACK, Chat, engine, nothing_said, vsix, window
+from tests.editors.vscode.fixtures import NEW_STACK, STACK, Chat, chat, engine, nothing_said, vsix, window
 from tests.editors.workbench import CODE, DIFF, Workbench
 
-__all__ = ["engine", "nothing_said", "vsix", "window"]  # fixtures
+__all__ = ["chat", "engine", "nothing_said", "vsix", "window"]  # fixtures
 
 LONGEST_FRAME_MS = 100  # of the processor's time, while an answer is written
-
-
-@pytest.fixture
-def chat(window: Workbench) -> Chat:
-    window.close_editors()
-    chat = Chat(window)
-    chat.begin()
-    return chat
 
 
 ANSWER = (
@@ -196,27 +188,6 @@ def test_another_answer_and_another_question_are_branches(
     chat.until(".turn.bot", "texts.at(-1) && texts.at(-1).includes('Third answer.')")
     chat.wait(".turn.human .branches", "2/2")
     assert "Which other one?" in engine.prompts[-1] and "Which one?" not in engine.prompts[-1]
-
-
-def test_conversations_are_found_by_what_was_said_and_survive_a_reload(
-    window: Workbench, engine: ScriptedEngine, chat: Chat
-) -> None:
-    engine.answers("", "The walrus operator assigns.")
-    chat.ask("What is a walrus?")
-    chat.answered()
-    window.do("reload")
-    window.status("ready")
-    window.run("CodeFuse: Open Chat")
-    chat.wait("#question:focus")
-    chat.until(".turn.bot", "texts.join().includes('walrus operator')")
-    chat.begin()
-    window.run("CodeFuse: Conversations")
-    window.wait(".quick-input-widget input:focus")
-    window.type("operator")
-    window.until(".quick-input-list .monaco-list-row", "texts.length == 1 && texts[0].includes('walrus')")
-    window.screenshot("conversations")
-    window.press("ArrowDown", "Enter")
-    chat.until(".turn.bot", "texts.join().includes('walrus operator')")
 
 
 def test_ten_thousand_words_are_drawn_without_a_long_frame(

@@ -95,7 +95,7 @@ class Workbench:
             check=False,
         )
         assert "successfully installed" in done.stdout, done.stdout + done.stderr
-        options = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
+        options = ["--disable-telemetry", "--disable-update-check"]
         with (self.home / "workbench.log").open("wb") as log:
             self._start([*self._command, *options, self.folder], stdout=log, stderr=subprocess.STDOUT)
         driver = [NODE, DRIVER, PLAYWRIGHT, str(int(PATIENCE_S * 1000))]

@@ -27,6 +27,7 @@ export const Command = {
   discardProposal: 'codefuse.discardProposal',
   suggestNames: 'codefuse.findBetterName',
   commitMessage: 'codefuse.writeCommitMessage',
+  stopCommitMessage: 'codefuse.stopCommitMessage',
   review: 'codefuse.reviewFile',
   clearReview: 'codefuse.clearFindings',
 } as const

@@ -11,9 +11,9 @@ import { Applying } from './proposals/applying'
 import { Editing } from './proposals/editing'
 import { Previews } from './proposals/preview'
 import { clearReview, review } from './review'
-import { isServerGone, messageOf, Session } from './server/session'
+import { isCancelled, isServerGone, messageOf, Session } from './server/session'
 import { SECTION, Settings, toggleGhostText, toggleLanguage } from './settings'
-import { writeCommitMessage } from './sourceControl'
+import { CommitMessages } from './sourceControl'
 import { offerInstallation, showMenu, StatusItem } from './status'
 import { showDocument, TextViews } from './views'
 import { inspectPrompt, whyNoSuggestion } from './why'
@@ -30,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const running = (session = new Session(settings, log, middleware(settings, ghost)))
   const previews = new Previews()
   const editing = new Editing(running, previews)
+  const messages = new CommitMessages(running)
   const chat = new ChatView(running, new Applying(running, previews), context)
   context.subscriptions.push(log, ghost, views, running, ghost.follow(running), previews, chat, new StatusItem(running))
 
@@ -52,7 +53,8 @@ export function activate(context: vscode.ExtensionContext): void {
   register(Command.simplify, () => carryOut(running, 'refactor.rewrite.codefuse.simplify'))
   register(Command.writeTests, () => carryOut(running, 'refactor.codefuse.tests'))
   register(Command.suggestNames, () => suggestNames(running))
-  register(Command.commitMessage, (source) => writeCommitMessage(running, source))
+  register(Command.commitMessage, (source) => messages.write(source))
+  register(Command.stopCommitMessage, () => messages.stop())
   register(Command.review, () => review(running))
   register(Command.clearReview, () => clearReview(running))
   register(Command.openChat, () => chat.focus())
@@ -98,8 +100,7 @@ function told<Args extends unknown[], Result>(run: (...args: Args) => Result) {
     try {
       return await run(...args)
     } catch (error) {
-      const isNothing = error instanceof vscode.CancellationError || isServerGone(error)
-      if (!isNothing) void vscode.window.showErrorMessage(messageOf(error))
+      if (!isCancelled(error) && !isServerGone(error)) void vscode.window.showErrorMessage(messageOf(error))
       return undefined
     }
   }

@@ -25,12 +25,22 @@ export async function suggestNames(session: Session): Promise<void> {
     void vscode.window.showInformationMessage(`No better name than ${found.name} was found.`)
     return
   }
-  const name = await vscode.window.showQuickPick(found.suggestions, { title: `A name in place of ${found.name}` })
+  const name = await vscode.window.showQuickPick(found.suggestions, {
+    title: `A name in place of ${found.name}`,
+    placeHolder: 'It is renamed wherever it is used',
+  })
   if (!name) return
   if (document.version !== version) throw new Error('The file has changed meanwhile; ask for a name again.')
   const edit = await renaming(document.uri, selection.active, name)
-  if (!edit?.size) throw new Error(`No extension that is installed can rename ${found.name} here.`)
+  if (!edit?.size) return offerToCopy(found.name, name)
   if (!(await vscode.workspace.applyEdit(edit))) throw new Error(`${found.name} could not be renamed.`)
+}
+
+/** Nothing here renames in this language: what the user has chosen can still be taken along. */
+async function offerToCopy(old: string, name: string): Promise<void> {
+  const copy = `Copy ${name}`
+  const word = `No extension that is installed can rename ${old} here.`
+  if (await vscode.window.showWarningMessage(word, copy)) await vscode.env.clipboard.writeText(name)
 }
 
 /** Return the edit by which the language renames; undefined where nothing here knows how to. */

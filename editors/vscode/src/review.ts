@@ -1,4 +1,5 @@
-// A review of the file or the selection: its findings come as the server's diagnostics.
+// A review of the file or the selection: its findings come as the server's diagnostics, and where there are none the
+// server says so, or shows what it cannot place.
 import * as vscode from 'vscode'
 
 import { Method } from './protocol'
@@ -16,7 +17,6 @@ export async function review(session: Session): Promise<void> {
     (_, token) => session.request<{ findings: unknown[] }>(Method.review, params, token),
   )
   if (findings.length) await vscode.commands.executeCommand('workbench.actions.view.problems')
-  else void vscode.window.showInformationMessage('The review has found nothing.')
 }
 
 export async function clearReview(session: Session): Promise<void> {

@@ -62,7 +62,7 @@ const commands = {
   /** Wait until a function of the elements' texts is true: `test` is the body of one. */
   async until(command) {
     const holds = new Function('texts', `return ${command.test}`)
-    const end = Date.now() + patience
+    const end = Date.now() + (command.patience ?? patience)
     for (;;) {
       const seen = await texts(command)
       if (holds(seen)) return seen

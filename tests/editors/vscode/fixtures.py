@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def engine() -> Iterator[ScriptedEngine]:
         yield engine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def vsix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vscode.HOME.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(vscode.HOME.with_suffix(".lock")):  # other processes of the tests want both as well
@@ -82,14 +83,26 @@ def started(window: Workbench, **machine: Any) -> None:
     eventually(lambda: "first.py" in asked_about(window))
 
 
+@contextlib.contextmanager
+def opened(
+    engine: ScriptedEngine,
+    vsix: Path,
+    artifacts: Path,
+    prepare: Callable[[Workbench], object] = lambda _: None,
+    **machine: Any,
+) -> Iterator[Workbench]:
+    """A window whose language server is ready; `prepare` has it before it is opened."""
+    home = Path(tempfile.mkdtemp(prefix="cf-"))  # short enough for sockets
+    with Workbench(home, vsix, artifacts, places(home)) as window:
+        prepare(window)
+        started(window, codefuse__endpoint=engine.endpoint, codefuse__completionAhead="off", **machine)
+        yield window
+
+
 @pytest.fixture(scope="module")
 def window(engine: ScriptedEngine, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """A window on an empty folder, whose language server is ready."""
-    home = Path(tempfile.mkdtemp(prefix="cf-"))  # short enough for sockets
-    with Workbench(home, vsix, tmp_path_factory.mktemp("artifacts"), places(home)) as window:
-        started(
-            window, codefuse__endpoint=engine.endpoint, codefuse__completionAhead="off", codefuse__verifyTests="off"
-        )
+    with opened(engine, vsix, tmp_path_factory.mktemp("artifacts"), codefuse__verifyTests="off") as window:
         yield window
 
 
@@ -150,3 +163,11 @@ class Chat:
 
     def evaluate(self, body: str) -> Any:
         return self.window.do("evaluate", view=1, body=body)
+
+
+@pytest.fixture
+def chat(window: Workbench) -> Chat:
+    window.close_editors()
+    chat = Chat(window)
+    chat.begin()
+    return chat

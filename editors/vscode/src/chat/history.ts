@@ -75,7 +75,7 @@ async function listed(session: Session, query: string): Promise<Entry[]> {
   const { items } = await session.request<{ items: ConversationSummary[] }>(Method.conversations, params)
   return items.map((conversation) => ({
     label: conversation.title || 'Conversation',
-    description: new Date(conversation.updated).toLocaleString(),
+    description: new Date(conversation.updated).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }),
     detail: conversation.snippet?.replace(/\s+/g, ' ').trim() || undefined,
     alwaysShow: true, // the server has searched, in more than is shown here
     buttons: [RENAME, EXPORT, DELETE],

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode'
 
 import { type ChatResult, type Conversation, type FailedTurn, Method, type Reference, type Turn } from '../protocol'
-import { messageOf, type Session } from '../server/session'
+import { isCancelled, messageOf, type Session } from '../server/session'
 import type { Running, ToView } from './messages'
 
 export class Talk {
@@ -166,7 +166,7 @@ export class Talk {
   }
 
   private fail(error: unknown, { question, references, text }: Running, before: Turn[], isNew: boolean): void {
-    const message = error instanceof vscode.CancellationError ? 'Stopped.' : messageOf(error)
+    const message = isCancelled(error) ? 'Stopped.' : messageOf(error)
     const kept = keptOf(error)
     if (!kept) {
       if (this.turns !== before) {

@@ -3,7 +3,7 @@ import * as vscode from 'vscode'
 
 import type { Applying } from '../proposals/applying'
 import { type CompletionItem, Method } from '../protocol'
-import type { Session } from '../server/session'
+import { isCancelled, messageOf, type Session } from '../server/session'
 import { exportConversation, pickConversation } from './history'
 import type { Chip, FromView, SlashCommand, ToView } from './messages'
 import { openLink } from './links'
@@ -103,7 +103,7 @@ export class ChatView implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private hear(message: FromView): unknown {
     return this.answer(message).catch((error: unknown) => {
-      if (!(error instanceof vscode.CancellationError)) void vscode.window.showErrorMessage((error as Error).message)
+      if (!isCancelled(error)) void vscode.window.showErrorMessage(messageOf(error))
     })
   }
 

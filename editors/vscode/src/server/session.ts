@@ -11,6 +11,7 @@ import { findServer, ServerAbsent } from './finding'
 export type Phase = 'starting' | 'running' | 'waiting' | 'absent' | 'failed' | 'stopped'
 
 const METHOD_NOT_FOUND = -32601
+const REQUEST_CANCELLED = -32800
 const SERVER_GONE = [-32097, -32096] // what was asked of a server that ended, in vscode-jsonrpc
 const STOP_MS = 2_000 // for a server that is told to leave
 const START_MS = 10_000 // for one that is to be stopped to have started
@@ -218,6 +219,11 @@ export class Session implements vscode.Disposable {
 /** What an error says, for the user. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Whether something ended since the user wished it to, which need not be told. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof vscode.CancellationError || codeOf(error) === REQUEST_CANCELLED
 }
 
 /** Whether something was not answered since the server has ended, which the status bar tells. */
