@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ from codefuse_lsp.context.trees import SyntaxAt, Trees, syntax_at
 CASES: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parents[1] / "golden" / "soundness.toml").read_text("utf-8")
 )["case"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_haste() -> Iterator[None]:
+    """What is found within the time that there is depends on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(soundness, "BUDGET_S", 60.0)
+        patch.setattr(soundness, "DEADLINE_S", 60.0)
+        yield
 
 
 def place(drawn: str, language: str) -> SyntaxAt | None:

@@ -131,6 +131,13 @@ async def test_nothing_found_is_said(window: Window, far_end: FarEnd) -> None:
     await window.told("window/showMessage", lambda params: params["message"] == "The review of clean found nothing.")
 
 
+async def test_a_file_with_one_function_is_called_by_its_own_name(window: Window, far_end: FarEnd) -> None:
+    far_end.says("none")
+    uri, _ = window.show(CODE, "area.py")
+    await window.request("codefuse/review", {"textDocument": {"uri": uri}})
+    await window.told("window/showMessage", lambda params: params["message"] == "The review of area.py found nothing.")
+
+
 async def test_an_answer_that_cannot_be_placed_is_shown(window: Window, far_end: FarEnd) -> None:
     far_end.says("I like this code a lot.")
     await reviewed(window, CODE.replace("ratio", "liked"))

@@ -17,7 +17,9 @@ from codefuse_lsp.generation.request import Chunk, GenerationRequest
 from codefuse_lsp.worker import cuda, cuda_ops
 from codefuse_lsp.worker.bench.shapes import random_model
 from codefuse_lsp.worker.engine import Engine
+from codefuse_lsp.worker.kv_cache import SlotPool
 from codefuse_lsp.worker.loader import LoadedModel, load
+from codefuse_lsp.worker.runner import Runner, Work
 
 PROMPT = "def add(a, b):\n    return a"
 CODELLAMA_34B_BYTES = 68 << 30  # of weights in bf16, and a little room
@@ -25,6 +27,7 @@ CODELLAMA_34B_BYTES = 68 << 30  # of weights in bf16, and a little room
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA DEVICE: nothing of this file was tested"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
 
@@ -142,3 +145,19 @@ async def test_a_34b_streams_and_reuses_its_prefix(
     with capsys.disabled():
         rate = (tokens - 1) / (times[-1] - times[0])
         print(f"\n34B bf16: first token {times[0]:.2f} s, {rate:.1f} tokens/s, next keystroke {1e3 * keystroke:.0f} ms")
+
+
+def test_where_a_step_of_a_34b_goes_is_told(codellama_34b: LoadedModel, capsys: pytest.CaptureFixture[str]) -> None:
+    """Print what the kernels of one decoded token take, by which one sees what is worth making faster."""
+    pool = SlotPool(1, 4608)
+    runner, slot = Runner(codellama_34b.model, pool.cache), pool.slots[0]
+    runner.try_out(slot)
+    for start in range(0, 4096, 512):
+        runner.forward([Work(slot, range(start, start + 512))])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as seen:
+        runner.forward([Work(slot, [1])])
+        torch.cuda.synchronize()
+    runner.close()
+    with capsys.disabled():
+        print("\n" + seen.key_averages().table("self_cuda_time_total", 15, max_name_column_width=60))
+    assert seen.key_averages()

@@ -39,8 +39,13 @@ class Told:
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
-        return self.subject.name or self.subject.path
+        """What the user calls it: a definition, where there is nothing beside it, else the file."""
+        found, span = self.selection.found, self.selection.span
+        if found is None:
+            return self.subject.path
+        lines = self.selection.document.lines
+        beside = (*lines[span.start : found.span.start], *lines[found.span.stop : span.stop])
+        return self.subject.path if any(line.strip() for line in beside) else self.subject.name
 
 
 def told_about(server: CodeFuseServer, document: Document, target: Target) -> Told:
