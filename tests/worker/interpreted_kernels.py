@@ -30,6 +30,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(autouse=True)
+def few_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_ops, "PROGRAMS", 8)  # each takes milliseconds here
+
+
 def test_each_kernel_gives_what_torchs_operators_give() -> None:
     assert max(cuda_ops.errors(torch.device("cpu"), torch.float32)) < 1e-5
 
@@ -37,7 +42,6 @@ def test_each_kernel_gives_what_torchs_operators_give() -> None:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda_ops, "serve", lambda device: True)
-    monkeypatch.setattr(cuda_ops, "PROGRAMS", 8)  # each takes milliseconds here
 
 
 def model_of(family: str) -> Any:
