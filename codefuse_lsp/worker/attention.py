@@ -139,7 +139,7 @@ class Look:
 
     def rows(self, query: torch.Tensor, past: Past, rows: Rows) -> torch.Tensor:
         """Return the result of one new token for each of B texts, (B, Hq, D), from their queries, (Hq, B, D)."""
-        if self._kernels_serve(query):
+        if self._kernels_serve(query, past.values):
             cache = past.keys, past.values
             return cuda_ops.look(
                 query.transpose(0, 1).contiguous(), cache, rows.slots, rows.positions, self.scaling, self.window
@@ -159,8 +159,8 @@ class Look:
         result = scaled_dot_product_attention(packed, keys, values, attn_mask=mask, scale=self.scaling)
         return result.flatten(1, 2)
 
-    def _kernels_serve(self, query: torch.Tensor) -> bool:
-        known = not self.softcap and cuda_ops.fits(query.dtype, query.shape[-1])
+    def _kernels_serve(self, query: torch.Tensor, values: torch.Tensor) -> bool:
+        known = not self.softcap and cuda_ops.fits(query.dtype, query.shape[-1], values.shape[-1])
         return known and cuda_ops.serve(query.device)
 
     def _capped(self, scores: torch.Tensor) -> torch.Tensor:

@@ -40,7 +40,7 @@ class CudaBlock(LlamaBlock):
         self, heads: torch.Tensor, position_embeddings: tuple[torch.Tensor, torch.Tensor], cache: Any
     ) -> torch.Tensor:
         batch = cache.batch if isinstance(cache, SlotCache) else None
-        if not isinstance(batch, Rows) or not cuda_ops.fits(heads.dtype, self._head_size):
+        if not isinstance(batch, Rows) or not cuda_ops.fits(heads.dtype, self._head_size, self._head_size):
             return super()._seen(heads, position_embeddings, cache)
         if self.of_heads is not None:
             heads = torch.cat(self._normed(heads), 1)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import torch
 
-from codefuse_lsp.worker import cuda_ops
 from codefuse_lsp.worker.attention import Rows
 
 SHORTEST = 512  # keys that torch's operators look at; the length doubles from here to the capacity of a slot
@@ -39,13 +38,13 @@ class _Recorded:
 class DecodeGraphs:
     """One token for each of several texts at a time, in batches of fixed shapes."""
 
-    def __init__(self, forward: Pass, capacity: int, device: torch.device) -> None:
+    def __init__(self, forward: Pass, capacity: int, device: torch.device, shortest: int = SHORTEST) -> None:
         self._forward = forward
         self._capacity = capacity  # tokens of a slot; the place after them takes what padding writes
         self._device = device
         self._recorded: dict[tuple[int, int], _Recorded] = {}
         self._records = device.type == "cuda"
-        self._shortest = capacity if cuda_ops.serve(device) else SHORTEST  # the kernels look at no more than there is
+        self._shortest = shortest  # keys looked at; as many as a slot holds where no more is looked at than there is
 
     @torch.inference_mode()
     def decode(self, slots: Ids[int], positions: Ids[int], token_ids: Ids[int]) -> torch.Tensor:

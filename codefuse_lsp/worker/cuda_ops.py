@@ -22,9 +22,10 @@ TOLERANCE = 0.005  # of what torch's operators give, in fp16
 log = logging.getLogger(__name__)
 
 
-def fits(dtype: torch.dtype, head_size: int) -> bool:
-    """Return whether the kernels know numbers and heads of this kind."""
-    return dtype in (torch.bfloat16, torch.float16, torch.float32) and head_size in (16, 32, 64, 128, 256)
+def fits(dtype: torch.dtype, head_size: int, value_size: int) -> bool:
+    """Return whether the kernels know numbers of this kind, and queries and values of these sizes."""
+    is_known = dtype in (torch.bfloat16, torch.float16, torch.float32) and head_size in (16, 32, 64, 128, 256)
+    return is_known and value_size == head_size
 
 
 def turn_and_write(

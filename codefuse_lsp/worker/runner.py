@@ -17,7 +17,7 @@ from transformers import AttentionInterface
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker import attention, cuda_ops
 from codefuse_lsp.worker.attention import Rows, Span
-from codefuse_lsp.worker.cuda_graphs import DecodeGraphs
+from codefuse_lsp.worker.cuda_graphs import SHORTEST, DecodeGraphs
 from codefuse_lsp.worker.kv_cache import Slot, SlotCache
 
 MOST_ROWS = 32  # new tokens of a text that are read as rows of a recorded pass: a keystroke's, or a draft's
@@ -55,9 +55,12 @@ class Runner:
         model.set_attn_implementation(attention.NAME)
         devices = {parameter.device for parameter in model.parameters()}
         self._fixed_shapes = self._device.type == "cuda" and len(devices) == 1
-        self._graphs = DecodeGraphs(self._rows, cache.capacity, self._device)
-        # Without the kernels each row copies the keys and values that it looks at.
-        self._most_rows = MOST_ROWS if cuda_ops.serve(self._device) else 1
+        # Without the kernels each row copies the keys and values that it looks at, and looks at more than there are.
+        by_kernels = self._fixed_shapes and _fits_kernels(model) and cuda_ops.serve(self._device)
+        self._most_rows = MOST_ROWS if by_kernels else 1
+        self._graphs = DecodeGraphs(
+            self._rows, cache.capacity, self._device, shortest=cache.capacity if by_kernels else SHORTEST
+        )
         self._between_layers = between_layers
         self._interruptible = True
         self._hooks = [layer.register_forward_pre_hook(self._at_layer) for layer in decoder_layers(model)]
@@ -167,6 +170,15 @@ class Runner:
 
     def _tensor(self, values: list[int]) -> torch.Tensor:
         return torch.tensor(values, device=self._device)
+
+
+def _fits_kernels(model: Any) -> bool:
+    """Return whether the attention of all layers is such as the kernels compute."""
+    config = model.config.get_text_config()
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    value_size = getattr(config, "v_head_dim", None) or head_size
+    is_capped = getattr(config, "attn_logit_softcapping", None) is not None
+    return cuda_ops.fits(model.dtype, head_size, value_size) and not is_capped
 
 
 def decoder_layers(model: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from codefuse_lsp.errors import ModelError
 from codefuse_lsp.worker.cpu import make_ready
 from codefuse_lsp.worker.kv_cache import SlotPool
-from codefuse_lsp.worker.runner import Abandoned, Runner, Work
+from codefuse_lsp.worker.runner import Abandoned, Runner, Work, _fits_kernels
 
 SMALL = {
     "vocab_size": 99,
@@ -233,3 +234,20 @@ def test_a_model_that_keeps_something_else_than_keys_and_values_is_refused_in_wo
     with pytest.raises(ModelError, match=r"deepseek_v2.*vLLM"):
         runner.try_out(pool.slots[0])
     assert pool.slots[0].token_ids == []
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "known"),
+    [
+        ("llama", {"head_dim": 16}, True),
+        ("llama", {"head_dim": 8}, False),
+        ("gemma2", {"head_dim": 16, "attn_logit_softcapping": 50.0}, False),
+        ("gemma3_text", {"head_dim": 16}, True),
+        ("deepseek_v3", {"qk_rope_head_dim": 16, "qk_nope_head_dim": 16, "v_head_dim": 32}, False),
+    ],
+)
+def test_kernels_are_asked_of_models_whose_attention_they_compute(
+    family: str, changes: dict[str, Any], known: bool
+) -> None:
+    model = SimpleNamespace(config=AutoConfig.for_model(family, **changes), dtype=torch.bfloat16)
+    assert _fits_kernels(model) is known
