@@ -128,10 +128,22 @@ def _torch() -> str:
         count = torch.cuda.device_count()
         names = ", ".join(torch.cuda.get_device_name(index) for index in range(count))
         free, total = torch.cuda.mem_get_info()
-        return f"{torch.__version__}, CUDA: {names} ({free / 2**30:.1f} GiB free of {total / 2**30:.1f})"
+        memory = f"{free / 2**30:.1f} GiB free of {total / 2**30:.1f}"
+        return f"{torch.__version__}, CUDA: {names} ({memory}){_kernels()}"
     if torch.backends.mps.is_available():
         return f"{torch.__version__}, Apple GPU (MPS)"
     return f"{torch.__version__}, CPU only ({torch.get_num_threads()} threads)"
+
+
+def _kernels() -> str:
+    """Return what keeps the kernels of a CUDA device from being compiled, where something does."""
+    import torch
+
+    from codefuse_lsp.worker import cuda_ops
+
+    if cuda_ops.serve(torch.device("cuda")):
+        return ""
+    return "; decoding goes by torch's own operators: its kernels need Triton and a C compiler (gcc)"
 
 
 def _model(settings: Settings) -> str:
