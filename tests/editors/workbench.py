@@ -40,6 +40,7 @@ QUIET = {
     "workbench.startupEditor": "none",
     "workbench.enableExperiments": False,
     "workbench.tips.enabled": False,
+    "workbench.hover.delay": 600_000,  # the mouse rests where it clicked, and what it is told there covers other things
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "window.commandCenter": False,
     "workbench.layoutControl.enabled": False,
