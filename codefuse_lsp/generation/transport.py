@@ -51,8 +51,8 @@ def open_http(address: Address) -> httpx2.AsyncClient:
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError(f"endpoint: {address.url} is no address; write it like http://gpu-box:8000/v1.")
     near = address.socket is not None or _is_loopback(url.host)
-    # Whom the system trusts takes a tenth of a second to read; nobody is asked where nothing is encrypted.
-    verify = False if near and url.scheme == "http" else _authorities(address)
+    # Whom the system trusts takes a tenth of a second to read: not where nothing is encrypted, nor a proxy on the way.
+    verify = _authorities(address) if url.scheme == "https" else not near
     return httpx2.AsyncClient(
         base_url=root,
         transport=httpx2.AsyncHTTPTransport(verify, uds=str(address.socket)) if address.socket else None,
