@@ -141,7 +141,7 @@ def _kernels() -> str:
 
     from codefuse_lsp.worker import cuda_ops
 
-    if cuda_ops.serve(torch.device("cuda")):
+    if cuda_ops.serve(torch.device("cuda"), torch.float16):
         return ""
     return "; decoding goes by torch's own operators: its kernels need Triton and a C compiler (gcc)"
 

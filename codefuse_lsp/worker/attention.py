@@ -160,8 +160,8 @@ class Look:
         return result.flatten(1, 2)
 
     def _kernels_serve(self, query: torch.Tensor, values: torch.Tensor) -> bool:
-        known = not self.softcap and cuda_ops.fits(query.dtype, query.shape[-1], values.shape[-1])
-        return known and cuda_ops.serve(query.device)
+        known = not self.softcap and cuda_ops.fits(query.shape[-1], values.shape[-1])
+        return known and cuda_ops.serve(query.device, query.dtype)
 
     def _capped(self, scores: torch.Tensor) -> torch.Tensor:
         return self.softcap * torch.tanh(scores / self.softcap) if self.softcap else scores

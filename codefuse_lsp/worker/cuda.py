@@ -23,7 +23,7 @@ from codefuse_lsp.worker.packed_linear import Int4Linear, Int8Linear, joined
 def make_ready(model: Any) -> None:
     """Put blocks in the place of a model's layers, if it is of their families and one device, where kernels serve."""
     devices = {parameter.device for parameter in model.parameters()}
-    if len(devices) != 1 or not cuda_ops.serve(devices.pop()):
+    if len(devices) != 1 or not cuda_ops.serve(devices.pop(), model.dtype):
         return
     if any(isinstance(module, Int4Linear) and module.order is not None for module in model.modules()):
         return  # each of its layers reads its input in another order
@@ -40,7 +40,7 @@ class CudaBlock(LlamaBlock):
         self, heads: torch.Tensor, position_embeddings: tuple[torch.Tensor, torch.Tensor], cache: Any
     ) -> torch.Tensor:
         batch = cache.batch if isinstance(cache, SlotCache) else None
-        if not isinstance(batch, Rows) or not cuda_ops.fits(heads.dtype, self._head_size, self._head_size):
+        if not isinstance(batch, Rows) or not cuda_ops.fits(self._head_size, self._head_size):
             return super()._seen(heads, position_embeddings, cache)
         if self.of_heads is not None:
             heads = torch.cat(self._normed(heads), 1)

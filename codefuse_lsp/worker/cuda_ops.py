@@ -17,15 +17,14 @@ BYTES_AT_ONCE = 128  # of one number of each key, so that what is on its way fit
 PROGRAMS = 512  # that keep a GPU of 132 multiprocessors busy; the keys are divided until there are so many
 MOST_PARTS = 64
 COLUMNS_AT_ONCE = 1024
-TOLERANCE = 0.005  # of what torch's operators give, in fp16
+TOLERANCES = {torch.bfloat16: 0.01, torch.float16: 0.005, torch.float32: 1e-4}  # parts of what torch's operators give
 
 log = logging.getLogger(__name__)
 
 
-def fits(dtype: torch.dtype, head_size: int, value_size: int) -> bool:
-    """Return whether the kernels know numbers of this kind, and queries and values of these sizes."""
-    is_known = dtype in (torch.bfloat16, torch.float16, torch.float32) and head_size in (16, 32, 64, 128, 256)
-    return is_known and value_size == head_size
+def fits(head_size: int, value_size: int) -> bool:
+    """Return whether the kernels know queries and values of these sizes."""
+    return head_size in (16, 32, 64, 128, 256) and value_size == head_size
 
 
 def turn_and_write(
@@ -89,18 +88,18 @@ def gated(gate_up: torch.Tensor) -> torch.Tensor:
 
 
 @functools.cache
-def serve(device: torch.device) -> bool:
-    """Return whether the kernels can be compiled for a device and give what torch's own operators give."""
-    if device.type != "cuda":
+def serve(device: torch.device, dtype: torch.dtype) -> bool:
+    """Return whether the kernels can be compiled for numbers on a device and give what torch's own operators give."""
+    if device.type != "cuda" or dtype not in TOLERANCES:
         return False
     try:
-        worst = max(errors(device, torch.float16))
+        worst = max(errors(device, dtype))
     except Exception as error:  # Triton, the compilers that it calls and the driver raise all kinds
         log.warning("decoding goes by torch's own operators (%s)", type(error).__name__)
         return False
-    if not worst < TOLERANCE:
+    if not worst < TOLERANCES[dtype]:
         log.warning("decoding goes by torch's own operators: the kernels are %.1f %% off", 100 * worst)
-    return worst < TOLERANCE
+    return worst < TOLERANCES[dtype]
 
 
 @torch.inference_mode()

@@ -56,7 +56,7 @@ class Runner:
         devices = {parameter.device for parameter in model.parameters()}
         self._fixed_shapes = self._device.type == "cuda" and len(devices) == 1
         # Without the kernels each row copies the keys and values that it looks at, and looks at more than there are.
-        by_kernels = self._fixed_shapes and _fits_kernels(model) and cuda_ops.serve(self._device)
+        by_kernels = self._fixed_shapes and _fits_kernels(model) and cuda_ops.serve(self._device, model.dtype)
         self._most_rows = MOST_ROWS if by_kernels else 1
         self._graphs = DecodeGraphs(
             self._rows, cache.capacity, self._device, shortest=cache.capacity if by_kernels else SHORTEST
@@ -178,7 +178,7 @@ def _fits_kernels(model: Any) -> bool:
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     value_size = getattr(config, "v_head_dim", None) or head_size
     is_capped = getattr(config, "attn_logit_softcapping", None) is not None
-    return cuda_ops.fits(model.dtype, head_size, value_size) and not is_capped
+    return cuda_ops.fits(head_size, value_size) and not is_capped
 
 
 def decoder_layers(model: Any) -> Any:

@@ -41,7 +41,7 @@ def test_each_kernel_gives_what_torchs_operators_give() -> None:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda_ops, "serve", lambda device: True)
+    monkeypatch.setattr(cuda_ops, "serve", lambda device, dtype: True)
 
 
 def model_of(family: str) -> Any:

@@ -54,8 +54,9 @@ async def text_of(model: LoadedModel) -> str:
         engine.close()
 
 
-def test_the_kernels_serve_here() -> None:
-    assert cuda_ops.serve(torch.device("cuda"))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_the_kernels_serve_here(dtype: torch.dtype) -> None:
+    assert cuda_ops.serve(torch.device("cuda"), dtype)
 
 
 async def test_greedy_text_on_cuda_is_that_on_the_cpu(tiny_llama: Path) -> None:
