@@ -219,3 +219,10 @@ def test_no_certificates_are_read_for_a_way_that_never_leaves_this_machine(
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: pytest.fail("certificates were read"))
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_: pytest.fail("certificates were read"))
     open_http(address)
+
+
+async def test_an_authority_is_not_looked_for_where_nothing_is_encrypted(tmp_path: Path) -> None:
+    http = open_http(Address("http://gpu-box.test:8000/v1", ca_file=str(tmp_path / "gone.pem")))
+    await http.aclose()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        open_http(Address("https://gpu-box.test:8000/v1", ca_file=str(tmp_path / "gone.pem")))
